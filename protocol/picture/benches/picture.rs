@@ -1,0 +1,252 @@
+//! Prints what the codec costs, as multiples of M, the time of copying one frame in the same run, and in bytes.
+//! Run with `cargo bench -p sightline-picture`.
+
+#[path = "../tests/scenes/mod.rs"]
+mod scenes;
+
+use scenes::{LETTER, Scene};
+use sightline_picture::{Decoder, Encoder, Kind, Rect};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const WIDTH: u32 = 1920;
+const HEIGHT: u32 = 1080;
+
+/// Frames of each piece of work; the median is printed.
+const FRAMES: u32 = 40;
+
+/// An encoder and a decoder in step, and what each step cost.
+struct Run {
+    encoder: Encoder,
+    decoder: Decoder,
+    update: Vec<u8>,
+    patch: Vec<Duration>,
+    encode: Vec<Duration>,
+    decode: Vec<Duration>,
+    bytes: Vec<usize>,
+}
+
+impl Run {
+    fn new(scene: &Scene) -> Run {
+        let mut run = Run {
+            encoder: Encoder::new(WIDTH, HEIGHT).expect("a valid size"),
+            decoder: Decoder::new(),
+            update: Vec::new(),
+            patch: Vec::new(),
+            encode: Vec::new(),
+            decode: Vec::new(),
+            bytes: Vec::new(),
+        };
+        run.step(scene, &[whole()], Kind::Whole);
+        run.clear();
+        run
+    }
+
+    fn clear(&mut self) {
+        for times in [&mut self.patch, &mut self.encode, &mut self.decode] {
+            times.clear();
+        }
+        self.bytes.clear();
+    }
+
+    /// Says the areas of the scene and checks that they arrive.
+    fn step(&mut self, scene: &Scene, areas: &[Rect], kind: Kind) {
+        let grabs: Vec<_> = areas
+            .iter()
+            .map(|a| (*a, scene.grab(a.x, a.y, a.width, a.height)))
+            .collect();
+        let start = Instant::now();
+        for (area, pixels) in &grabs {
+            self.encoder.patch(*area, pixels);
+        }
+        self.patch.push(start.elapsed());
+        self.update.clear();
+        let start = Instant::now();
+        self.encoder.encode(kind, &mut self.update);
+        self.encode.push(start.elapsed());
+        let start = Instant::now();
+        self.decoder.decode(&self.update).expect("our own update");
+        self.decode.push(start.elapsed());
+        self.bytes.push(self.update.len());
+        assert!(
+            self.decoder.canvas().pixels() == scene.pixels,
+            "the screen must arrive bit for bit"
+        );
+    }
+
+    fn report(&self, name: &str, frame: Duration) {
+        let total = self
+            .patch
+            .iter()
+            .zip(&self.encode)
+            .map(|(a, b)| *a + *b)
+            .collect::<Vec<_>>();
+        let show = |times: &[Duration]| {
+            let time = median(times);
+            format!(
+                "{:8.3} ms {:6.2} M",
+                time.as_secs_f64() * 1e3,
+                time.as_secs_f64() / frame.as_secs_f64()
+            )
+        };
+        let mut bytes = self.bytes.clone();
+        bytes.sort_unstable();
+        println!(
+            "{name:34} patch {} | encode {} | both {} | decode {} | {:8} bytes",
+            show(&self.patch),
+            show(&self.encode),
+            show(&total),
+            show(&self.decode),
+            bytes[bytes.len() / 2],
+        );
+    }
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn whole() -> Rect {
+    Rect {
+        x: 0,
+        y: 0,
+        width: WIDTH,
+        height: HEIGHT,
+    }
+}
+
+/// The time of copying one frame.
+fn frame_copy() -> Duration {
+    let source = Scene::desktop(WIDTH, HEIGHT).pixels;
+    let mut target = vec![0u32; source.len()];
+    let times: Vec<_> = (0..200)
+        .map(|_| {
+            let start = Instant::now();
+            target.copy_from_slice(black_box(&source));
+            black_box(&mut target);
+            start.elapsed()
+        })
+        .collect();
+    median(&times)
+}
+
+fn idle(frame: Duration) {
+    let scene = Scene::desktop(WIDTH, HEIGHT);
+    let mut run = Run::new(&scene);
+    let mut times = Vec::new();
+    for _ in 0..FRAMES {
+        let start = Instant::now();
+        run.encoder.patch(whole(), &scene.pixels);
+        times.push(start.elapsed());
+        assert!(!run.encoder.pending());
+    }
+    println!(
+        "{:34} patch {:8.3} ms {:6.2} M",
+        "unchanged frame, all of it grabbed",
+        median(&times).as_secs_f64() * 1e3,
+        median(&times).as_secs_f64() / frame.as_secs_f64()
+    );
+}
+
+fn typing(frame: Duration) {
+    let mut scene = Scene::desktop(WIDTH, HEIGHT);
+    let mut run = Run::new(&scene);
+    for i in 0..FRAMES {
+        let x = 80 + i * LETTER.0;
+        scene.letter(x, 300, i * 13, 0x00D4_D4D4);
+        scene.fill(x + LETTER.0, 300, 2, LETTER.1, 0x00FF_FFFF);
+        // What damage in tiles makes of a letter and the cursor behind it.
+        let area = Rect {
+            x: x / 64 * 64,
+            y: 256,
+            width: 128,
+            height: 64,
+        };
+        run.step(&scene, &[area], Kind::Delta);
+    }
+    run.report("typing", frame);
+}
+
+fn scroll(frame: Duration) {
+    let mut scene = Scene::new(WIDTH, HEIGHT, 0x001E_1E1E);
+    scene.page(0, 0, WIDTH, HEIGHT, 0);
+    let mut run = Run::new(&scene);
+    for i in 1..=FRAMES {
+        scene.page(0, 0, WIDTH, HEIGHT, i * 3);
+        run.step(&scene, &[whole()], Kind::Delta);
+    }
+    run.report("full-screen scroll, 3 lines", frame);
+}
+
+fn paging(frame: Duration) {
+    let mut scene = Scene::new(WIDTH, HEIGHT, 0x001E_1E1E);
+    scene.page(0, 0, WIDTH, HEIGHT, 0);
+    let mut run = Run::new(&scene);
+    for i in 1..=FRAMES {
+        scene.page(0, 0, WIDTH, HEIGHT, i * 1000);
+        run.step(&scene, &[whole()], Kind::Delta);
+    }
+    run.report("full screen of other text", frame);
+}
+
+fn drag(frame: Duration) {
+    let background = Scene::desktop(WIDTH, HEIGHT);
+    let mut photo = background.clone();
+    photo.photo(0, 0, WIDTH, HEIGHT, 3);
+    let draw = |x: u32, y: u32| {
+        let mut scene = photo.clone();
+        scene.page(x, y, 640, 480, 40);
+        scene.fill(x, y, 640, 24, 0x0030_3A48);
+        scene
+    };
+    let mut run = Run::new(&draw(200, 100));
+    for i in 1..=FRAMES {
+        let (x, y) = (200 + i * 11, 100 + i * 7);
+        let area = Rect {
+            x: (x - 11) / 64 * 64,
+            y: (y - 7) / 64 * 64,
+            width: 768,
+            height: 576,
+        };
+        run.step(&draw(x, y), &[area], Kind::Delta);
+    }
+    run.report("window dragged over a photo", frame);
+}
+
+fn first(frame: Duration) {
+    let scene = Scene::desktop(WIDTH, HEIGHT);
+    let mut run = Run::new(&scene);
+    for _ in 0..10 {
+        run.step(&scene, &[whole()], Kind::Whole);
+    }
+    run.report("whole desktop", frame);
+    let mut scene = Scene::new(WIDTH, HEIGHT, 0);
+    scene.page(0, 0, WIDTH, HEIGHT, 0);
+    let mut run = Run::new(&scene);
+    for _ in 0..10 {
+        run.step(&scene, &[whole()], Kind::Whole);
+    }
+    run.report("whole screen of text", frame);
+    scene.photo(0, 0, WIDTH, HEIGHT, 7);
+    let mut run = Run::new(&scene);
+    for _ in 0..10 {
+        run.step(&scene, &[whole()], Kind::Whole);
+    }
+    run.report("whole screen of photo", frame);
+}
+
+fn main() {
+    let frame = frame_copy();
+    println!(
+        "M: one 1920x1080 frame copied in {:.3} ms; medians of {FRAMES} frames",
+        frame.as_secs_f64() * 1e3
+    );
+    idle(frame);
+    typing(frame);
+    scroll(frame);
+    paging(frame);
+    drag(frame);
+    first(frame);
+}

@@ -1,0 +1,112 @@
+//! Varints, and indices packed into bits.
+
+/// Appends `value` as LEB128.
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Reads a varint from bytes that `next` gives one at a time; `None` inside when it is longer than a `u32`.
+pub(crate) fn take_varint<E>(mut next: impl FnMut() -> Result<u8, E>) -> Result<Option<u32>, E> {
+    let mut value = 0u64;
+    for shift in (0..35).step_by(7) {
+        let byte = next()?;
+        value |= u64::from(byte & 0x7F) << shift;
+        if byte < 0x80 {
+            return Ok(u32::try_from(value).ok());
+        }
+    }
+    Ok(None)
+}
+
+/// Bytes of a row of `width` indices of 2^`depth` bits.
+pub(crate) fn packed_row(width: usize, depth: u8) -> usize {
+    (width << depth).div_ceil(8)
+}
+
+/// Appends one row of indices, each below 2^(2^depth), lowest bits first.
+pub(crate) fn pack_row(indices: &[u8], depth: u8, out: &mut Vec<u8>) {
+    match depth {
+        0 => pack::<8>(indices, out),
+        1 => pack::<4>(indices, out),
+        2 => pack::<2>(indices, out),
+        _ => out.extend_from_slice(indices),
+    }
+}
+
+fn pack<const PER_BYTE: usize>(indices: &[u8], out: &mut Vec<u8>) {
+    let bits = 8 / PER_BYTE;
+    out.extend(indices.chunks(PER_BYTE).map(|group| {
+        let shifted = group
+            .iter()
+            .enumerate()
+            .map(|(i, &index)| index << (i * bits));
+        shifted.fold(0, |byte, index| byte | index)
+    }));
+}
+
+/// Undoes [`pack_row`]: fills `indices` from `packed`, which has [`packed_row`] bytes.
+pub(crate) fn unpack_row(packed: &[u8], depth: u8, indices: &mut [u8]) {
+    match depth {
+        0 => unpack::<8>(packed, indices),
+        1 => unpack::<4>(packed, indices),
+        2 => unpack::<2>(packed, indices),
+        _ => indices.copy_from_slice(packed),
+    }
+}
+
+fn unpack<const PER_BYTE: usize>(packed: &[u8], indices: &mut [u8]) {
+    let bits = 8 / PER_BYTE;
+    let mask = (1u8 << bits) - 1;
+    for (group, &byte) in indices.chunks_mut(PER_BYTE).zip(packed) {
+        for (i, index) in group.iter_mut().enumerate() {
+            *index = byte >> (i * bits) & mask;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_come_back() {
+        for value in [0, 1, 127, 128, 300, 16_383, 16_384, u32::MAX] {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, value);
+            let mut rest = bytes.into_iter();
+            assert_eq!(take_varint(|| rest.next().ok_or(())), Ok(Some(value)));
+            assert_eq!(rest.next(), None);
+        }
+    }
+
+    #[test]
+    fn too_long_varints_are_refused() {
+        for bytes in [
+            [0xFF, 0xFF, 0xFF, 0xFF, 0x1F],
+            [0x80, 0x80, 0x80, 0x80, 0x80],
+        ] {
+            let mut rest = bytes.into_iter();
+            assert_eq!(take_varint(|| rest.next().ok_or(())), Ok(None));
+        }
+    }
+
+    #[test]
+    fn indices_come_back() {
+        for depth in 0..4u8 {
+            for width in [1, 2, 3, 7, 8, 9, 63, 64] {
+                let limit = 1u32 << (1 << depth);
+                let indices: Vec<u8> = (0..width).map(|i| (i * 7 % limit) as u8).collect();
+                let mut packed = Vec::new();
+                pack_row(&indices, depth, &mut packed);
+                assert_eq!(packed.len(), packed_row(indices.len(), depth));
+                let mut back = vec![0; indices.len()];
+                unpack_row(&packed, depth, &mut back);
+                assert_eq!(back, indices);
+            }
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! The receiver's side: updates from anywhere, checked as they are read, onto a canvas.
+
+use crate::bits::{packed_row, take_varint, unpack_row};
+use crate::grid::Grid;
+use crate::palette::{MAX_COLOURS, Palettes, capacity};
+use crate::residual::{PLANES, Planes, Predictor};
+use crate::stream::{self, Inflate, Section};
+use crate::wire::*;
+use crate::{Canvas, PictureError, Rect, TILE, TILE_AREA};
+
+/// Rebuilds an encoder's screen from its updates.
+pub struct Decoder {
+    canvas: Canvas,
+    /// From the first whole update on.
+    streams: Option<Streams>,
+    /// The number of the next delta; `None` when only a whole update will do.
+    due: Option<u8>,
+    painter: Painter,
+    changed: Vec<Rect>,
+}
+
+struct Streams {
+    ops: Inflate,
+    residuals: Inflate,
+}
+
+impl Default for Decoder {
+    fn default() -> Decoder {
+        Decoder::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder with an empty canvas, which needs a whole update first.
+    pub fn new() -> Decoder {
+        Decoder {
+            canvas: Canvas::default(),
+            streams: None,
+            due: None,
+            painter: Painter::new(),
+            changed: Vec::new(),
+        }
+    }
+
+    /// Applies one update and returns the areas that changed. After an error the canvas may be half drawn, and only
+    /// a whole update is accepted.
+    pub fn decode(&mut self, update: &[u8]) -> Result<&[Rect], PictureError> {
+        let due = self.due.take();
+        self.changed.clear();
+        let (head, ops, residuals) = Head::parse(update)?;
+        match head {
+            Head::Whole { width, height } => self.start(width, height)?,
+            Head::Delta { number } => {
+                let expected = due.ok_or(PictureError::NeedsWhole)?;
+                if number != expected {
+                    return Err(PictureError::OutOfOrder {
+                        expected,
+                        found: number,
+                    });
+                }
+            }
+        }
+        let streams = self.streams.as_mut().ok_or(PictureError::NeedsWhole)?;
+        let mut reader = Reader {
+            ops: streams.ops.open(ops)?,
+            residuals: streams.residuals.open(residuals)?,
+            painter: &mut self.painter,
+            canvas: &mut self.canvas,
+            changed: &mut self.changed,
+        };
+        match head {
+            Head::Whole { .. } => reader.whole()?,
+            Head::Delta { .. } => reader.delta()?,
+        }
+        reader.ops.finish()?;
+        reader.residuals.finish()?;
+        self.due = Some(due_after(head));
+        merge_areas(&mut self.changed);
+        Ok(&self.changed)
+    }
+
+    /// The screen as of the last update.
+    pub fn canvas(&self) -> &Canvas {
+        &self.canvas
+    }
+
+    fn start(&mut self, width: u32, height: u32) -> Result<(), PictureError> {
+        if (width, height) != (self.canvas.width(), self.canvas.height()) {
+            self.canvas = Canvas::new(width, height)?;
+        }
+        self.painter.palettes.clear();
+        match &mut self.streams {
+            Some(streams) => {
+                streams.ops.reset()?;
+                streams.residuals.reset()?;
+            }
+            None => {
+                let ops = Inflate::new(stream::OPS_WINDOW)?;
+                let residuals = Inflate::new(stream::RESIDUALS_WINDOW)?;
+                self.streams = Some(Streams { ops, residuals });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An update's first bytes.
+#[derive(Clone, Copy)]
+enum Head {
+    Whole { width: u32, height: u32 },
+    Delta { number: u8 },
+}
+
+fn due_after(head: Head) -> u8 {
+    match head {
+        Head::Whole { .. } => 1,
+        Head::Delta { number } => number.wrapping_add(1),
+    }
+}
+
+impl Head {
+    /// The head and the two sections.
+    fn parse(update: &[u8]) -> Result<(Head, &[u8], &[u8]), PictureError> {
+        let mut rest = update;
+        let version = take(&mut rest)?;
+        if version != VERSION {
+            return Err(PictureError::Version(version));
+        }
+        let head = match (take(&mut rest)?, take(&mut rest)?) {
+            (KIND_DELTA, number) => Head::Delta { number },
+            (KIND_WHOLE, 0) => Head::Whole {
+                width: number(|| take(&mut rest))?,
+                height: number(|| take(&mut rest))?,
+            },
+            _ => return Err(PictureError::Malformed("unknown kind")),
+        };
+        let ops = take_section(&mut rest)?;
+        let residuals = take_section(&mut rest)?;
+        if !rest.is_empty() {
+            return Err(PictureError::Trailing);
+        }
+        Ok((head, ops, residuals))
+    }
+}
+
+fn take(rest: &mut &[u8]) -> Result<u8, PictureError> {
+    let (&byte, tail) = rest.split_first().ok_or(PictureError::Truncated)?;
+    *rest = tail;
+    Ok(byte)
+}
+
+fn take_section<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], PictureError> {
+    let length = number(|| take(rest))?;
+    let (section, tail) = rest
+        .split_at_checked(length as usize)
+        .ok_or(PictureError::Truncated)?;
+    *rest = tail;
+    Ok(section)
+}
+
+fn number(next: impl FnMut() -> Result<u8, PictureError>) -> Result<u32, PictureError> {
+    take_varint(next)?.ok_or(PictureError::Malformed("number too long"))
+}
+
+/// What draws tiles, kept between updates.
+struct Painter {
+    palettes: Palettes,
+    planes: Planes,
+    packed: Vec<u8>,
+}
+
+impl Painter {
+    fn new() -> Painter {
+        Painter {
+            palettes: Palettes::new(),
+            planes: Planes::new(),
+            packed: vec![0; TILE_AREA],
+        }
+    }
+}
+
+/// One update being read.
+struct Reader<'a> {
+    ops: Section<'a>,
+    residuals: Section<'a>,
+    painter: &'a mut Painter,
+    canvas: &'a mut Canvas,
+    changed: &'a mut Vec<Rect>,
+}
+
+impl Reader<'_> {
+    fn whole(&mut self) -> Result<(), PictureError> {
+        let grid = Grid::new(self.canvas.width(), self.canvas.height());
+        for index in 0..grid.count() {
+            let tag = self.ops.byte()?;
+            if tag & TAG_AREA != 0 || tag & TAG_NEXT == 0 {
+                return Err(PictureError::Malformed("a whole picture has gaps"));
+            }
+            self.body(tag & !TAG_NEXT, grid.tile(index))?;
+        }
+        if self.ops.byte()? != OP_END {
+            return Err(PictureError::Malformed("more than a whole picture"));
+        }
+        let (width, height) = (self.canvas.width(), self.canvas.height());
+        self.changed.push(Rect {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        });
+        Ok(())
+    }
+
+    fn delta(&mut self) -> Result<(), PictureError> {
+        let grid = Grid::new(self.canvas.width(), self.canvas.height());
+        let mut budget =
+            COPY_BUDGET * u64::from(self.canvas.width()) * u64::from(self.canvas.height());
+        let (mut next, mut copies) = (0, 0);
+        loop {
+            match self.ops.byte()? {
+                OP_END => return Ok(()),
+                OP_COPY => {
+                    copies += 1;
+                    if copies > MAX_COPIES {
+                        return Err(PictureError::Malformed("too many copies"));
+                    }
+                    self.copy(&mut budget)?;
+                }
+                tag => next = self.tile(tag, &grid, next)? + 1,
+            }
+        }
+    }
+
+    fn copy(&mut self, budget: &mut u64) -> Result<(), PictureError> {
+        let mut values = [0; 6];
+        for value in &mut values {
+            *value = number(|| self.ops.byte())?;
+        }
+        let [from_x, from_y, to_x, to_y, width, height] = values;
+        let from = Rect {
+            x: from_x,
+            y: from_y,
+            width,
+            height,
+        };
+        let to = Rect {
+            x: to_x,
+            y: to_y,
+            width,
+            height,
+        };
+        if width == 0 || height == 0 || !self.canvas.holds(&from) || !self.canvas.holds(&to) {
+            return Err(PictureError::Malformed("copy outside the screen"));
+        }
+        let left = budget
+            .checked_sub(to.area())
+            .ok_or(PictureError::Malformed("too many copies"))?;
+        *budget = left;
+        self.canvas.copy(from, to.x, to.y);
+        self.note(to);
+        Ok(())
+    }
+
+    /// Reads a tile at or behind `next` and returns its index.
+    fn tile(&mut self, tag: u8, grid: &Grid, next: u32) -> Result<u32, PictureError> {
+        let skip = if tag & TAG_NEXT == 0 {
+            number(|| self.ops.byte())?
+        } else {
+            0
+        };
+        let index = next.checked_add(skip).filter(|&index| index < grid.count());
+        let index = index.ok_or(PictureError::Malformed("tile outside the screen"))?;
+        let mut area = grid.tile(index);
+        if tag & TAG_AREA != 0 {
+            area = self.area(&area)?;
+        }
+        self.body(tag & !(TAG_NEXT | TAG_AREA), area)?;
+        self.note(area);
+        Ok(index)
+    }
+
+    fn area(&mut self, tile: &Rect) -> Result<Rect, PictureError> {
+        let mut bytes = [0; 4];
+        self.ops.fill(&mut bytes)?;
+        let [x, y, width, height] = bytes.map(u32::from);
+        if x + width >= tile.width || y + height >= tile.height {
+            return Err(PictureError::Malformed("area outside its tile"));
+        }
+        Ok(Rect {
+            x: tile.x + x,
+            y: tile.y + y,
+            width: width + 1,
+            height: height + 1,
+        })
+    }
+
+    fn body(&mut self, op: u8, area: Rect) -> Result<(), PictureError> {
+        match op {
+            OP_SOLID => self.solid(area),
+            OP_PALETTE => self.palette(area),
+            OP_PHOTO => self.photo(area),
+            _ => Err(PictureError::Malformed("unknown op")),
+        }
+    }
+
+    fn solid(&mut self, area: Rect) -> Result<(), PictureError> {
+        let mut colour = [0; 3];
+        self.ops.fill(&mut colour)?;
+        for y in area.y..area.y + area.height {
+            self.canvas
+                .span_mut(area.x, y, area.width)
+                .fill(to_pixel(colour));
+        }
+        Ok(())
+    }
+
+    fn palette(&mut self, area: Rect) -> Result<(), PictureError> {
+        let (depth, slot) = self.palette_head()?;
+        let stride = packed_row(area.width as usize, depth);
+        let packed = &mut self.painter.packed[..stride * area.height as usize];
+        self.ops.fill(packed)?;
+        let palette = self.painter.palettes.palette(depth, slot);
+        let mut colours = [0; MAX_COLOURS];
+        colours[..palette.len()].copy_from_slice(palette);
+        let mut indices = [0u8; TILE as usize];
+        for (y, row) in (area.y..).zip(packed.chunks_exact(stride)) {
+            let indices = &mut indices[..area.width as usize];
+            unpack_row(row, depth, indices);
+            let highest = indices.iter().fold(0, |highest, &index| index.max(highest));
+            if usize::from(highest) >= palette.len() {
+                return Err(PictureError::Malformed("index outside its palette"));
+            }
+            for (pixel, &index) in self
+                .canvas
+                .span_mut(area.x, y, area.width)
+                .iter_mut()
+                .zip(&*indices)
+            {
+                *pixel = colours[usize::from(index)];
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads which palette it is, and its colours if they follow.
+    fn palette_head(&mut self) -> Result<(u8, u8), PictureError> {
+        let head = self.ops.byte()?;
+        let (depth, slot) = (head & 3, head >> 2 & 7);
+        if head & !(PALETTE_FOLLOWS | 0x1F) != 0 {
+            return Err(PictureError::Malformed("unknown palette head"));
+        }
+        if head & PALETTE_FOLLOWS == 0 {
+            return Ok((depth, slot));
+        }
+        let count = usize::from(self.ops.byte()?) + 1;
+        if count > capacity(depth) {
+            return Err(PictureError::Malformed("too many colours"));
+        }
+        let mut bytes = [0; 3 * MAX_COLOURS];
+        self.ops.fill(&mut bytes[..3 * count])?;
+        let mut colours = [0; MAX_COLOURS];
+        for (colour, bytes) in colours.iter_mut().zip(bytes.as_chunks().0) {
+            *colour = to_pixel(*bytes);
+        }
+        self.painter.palettes.set(depth, slot, &colours[..count]);
+        Ok((depth, slot))
+    }
+
+    fn photo(&mut self, area: Rect) -> Result<(), PictureError> {
+        let predictor = Predictor::from_byte(self.ops.byte()?)?;
+        let pixels = area.area() as usize;
+        debug_assert!(pixels * PLANES <= TILE_AREA * PLANES);
+        self.residuals
+            .fill(self.painter.planes.residuals_mut(pixels))?;
+        let canvas = &mut *self.canvas;
+        self.painter
+            .planes
+            .join(predictor, pixels, area.width as usize, |y, row| {
+                canvas
+                    .span_mut(area.x, area.y + y as u32, area.width)
+                    .copy_from_slice(row);
+            });
+        Ok(())
+    }
+
+    /// Adds a changed area, joined to the one before when they lie side by side.
+    fn note(&mut self, area: Rect) {
+        match self.changed.last_mut() {
+            Some(last)
+                if last.y == area.y
+                    && last.height == area.height
+                    && last.right() == u64::from(area.x) =>
+            {
+                last.width += area.width;
+            }
+            _ => self.changed.push(area),
+        }
+    }
+}
+
+fn to_pixel([red, green, blue]: [u8; 3]) -> u32 {
+    u32::from_be_bytes([0, red, green, blue])
+}
+
+/// Joins areas that lie one below the other with the same sides.
+fn merge_areas(areas: &mut Vec<Rect>) {
+    areas.sort_unstable_by_key(|area| (area.x, area.width, area.y));
+    areas.dedup_by(|lower, upper| {
+        let joins = lower.x == upper.x
+            && lower.width == upper.width
+            && u64::from(lower.y) <= upper.bottom();
+        if joins {
+            upper.height = lower.bottom().max(upper.bottom()) as u32 - upper.y;
+        }
+        joins
+    });
+}

@@ -1,0 +1,102 @@
+//! The picture codec: lossless tiles, encode beside decode.
+//!
+//! An [`Encoder`] holds the sender's screen. Pieces of the screen are merged into it with [`Encoder::patch`], and
+//! [`Encoder::encode`] says what changed as one *update*. A [`Decoder`] turns updates back into the same screen, bit for bit.
+//!
+//! Absent here: files, sockets, clocks, threads, randomness, unsafe code, and every other crate of the house.
+//! What arrives at the decoder is hostile until decoded: see *Limits*.
+//!
+//! # Format, version 1
+//!
+//! `varint` is LEB128 of a `u32`: seven bits a byte, lowest first, at most five bytes. A colour is three bytes, red,
+//! green, blue. `[n]` is n bytes.
+//!
+//! ```text
+//! update   = version[1] kind[1] number[1] size? section section      nothing may follow
+//! version  = 1
+//! kind     = 0 delta | 1 whole
+//! number   = 0 in a whole, then one more for each delta, modulo 256
+//! size     = width:varint height:varint                              in a whole only
+//! section  = length:varint zstd[length]                              first `ops`, then `residuals`
+//! ```
+//!
+//! Each section is a stretch of one of two endless zstd frames. A whole starts both frames anew, each update ends in a flush
+//! of the frames that it uses (a section may be empty, then its frame is left as it is), and neither frame ever ends. The
+//! windows are at most 2^20 bytes for `ops` and 2^18 for `residuals`; there is no dictionary and no checksum (the record
+//! around an update is authenticated).
+//!
+//! The screen is cut into tiles of 64×64 pixels from the top left; those at the right and the bottom may be smaller. They are
+//! numbered row by row from 0. The content of `ops`, once inflated:
+//!
+//! ```text
+//! ops      = op* 0x00
+//! op       = copy | tile
+//! copy     = 0x01 from_x:varint from_y:varint to_x:varint to_y:varint width:varint height:varint
+//! tile     = tag[1] skip:varint? area? body
+//! tag      = 0x02 solid | 0x03 palette | 0x04 photo, plus 0x40 (no skip) and 0x80 (area follows)
+//! skip     = how many tiles lie between the previous tile of this update and this one
+//! area     = x[1] y[1] width-1[1] height-1[1]                        inside the tile; without it the whole tile
+//! ```
+//!
+//! Ops happen in order. A copy reads all of its source before it writes (the two may overlap), lies inside the screen and may not be
+//! empty; an update has at most 1024 copies, and they move at most four times the area of the screen. Tiles come in rising order, each at most once.
+//! A whole has every tile, none with an area, and no copies. Other low tags are kept for later versions (other copies, JPEG and video
+//! rectangles) and are an error in this one.
+//!
+//! ```text
+//! solid    = colour
+//! palette  = head[1] (count-1[1] colour{count})? indices
+//! head     = bits 0-1: depth 0, 1, 2, 3 for 1, 2, 4, 8 bits an index; bits 2-4: slot; bit 5: the palette follows
+//! photo    = predictor[1]                                            1 left, 2 up, 3 gradient
+//! ```
+//!
+//! For each depth both sides remember the last eight palettes that were sent, in slots 0 to 7; a palette that follows
+//! goes to the slot that its head names. A whole empties all slots. A palette has at most 2^bits colours, and every index is
+//! below its count. Indices go row by row, lowest bits first, each row starting on a new byte.
+//!
+//! A photo has three times width×height bytes in `residuals`: a plane of green, one of red minus green, one of blue minus green, all
+//! modulo 256, and each byte minus its prediction. With l, u and c the neighbours at the left, above, and above left in the
+//! plane: *left* predicts l, *up* u, *gradient* the median of l, u and l+u-c. In the first row of the area every predictor is *left*,
+//! in the first column *up*, and the first byte of a plane is predicted as 0.
+//!
+//! # Limits
+//!
+//! Each side at most [`MAX_SIDE`], the area at most [`MAX_AREA`]. Inflating goes on only while an op asks for bytes, the ops are bounded
+//! by the tiles of the screen, and so are memory and time, whatever the bytes say.
+//! After any error the decoder refuses deltas until the next whole.
+//!
+//! An encoder at 1920×1080 holds about 12 MB: 8.3 the screen, 2.3 and 0.7 the two zstd streams, the rest row hashes, and room for one
+//! update. A decoder holds the screen and about 2 MB.
+
+mod bits;
+mod canvas;
+mod decoder;
+mod encoder;
+mod error;
+mod grid;
+mod merge;
+mod palette;
+mod residual;
+mod scroll;
+mod stream;
+mod wire;
+
+pub use canvas::{Canvas, Rect};
+pub use decoder::Decoder;
+pub use encoder::{Encoder, Kind};
+pub use error::PictureError;
+
+/// Longest side of a screen in pixels: what X11 and all current graphics cards can show as one surface.
+pub const MAX_SIDE: u32 = 16_384;
+
+/// Largest screen in pixels: six 4K monitors and some room, 256 MiB of canvas.
+pub const MAX_AREA: u32 = 64 * 1024 * 1024;
+
+/// Side of a tile in pixels. 64 keeps a tile's pixels (16 KiB) in the first-level cache and a row of it in four cache lines.
+pub(crate) const TILE: u32 = 64;
+
+/// Pixels of a full tile.
+pub(crate) const TILE_AREA: usize = (TILE * TILE) as usize;
+
+/// The bits of a pixel that mean something: 0x00RRGGBB.
+pub(crate) const RGB: u32 = 0x00FF_FFFF;

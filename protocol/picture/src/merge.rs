@@ -1,0 +1,120 @@
+//! Merging a piece of the screen into the canvas: compare and copy in one pass, noting what really changed.
+
+use crate::grid::Dirt;
+use crate::{Canvas, RGB, Rect, TILE};
+
+/// A piece of the screen, clipped to it. The pixels' top bytes mean nothing.
+pub(crate) struct Piece<'a> {
+    pub(crate) rect: Rect,
+    pixels: &'a [u32],
+    stride: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// `None` when nothing of it is on the canvas or there are fewer pixels than the area says.
+    pub(crate) fn clip(area: Rect, pixels: &'a [u32], canvas: &Canvas) -> Option<Piece<'a>> {
+        if area.x >= canvas.width()
+            || area.y >= canvas.height()
+            || area.area() > pixels.len() as u64
+        {
+            return None;
+        }
+        let width = area.width.min(canvas.width() - area.x);
+        let height = area.height.min(canvas.height() - area.y);
+        let rect = Rect {
+            width,
+            height,
+            ..area
+        };
+        (rect.area() > 0).then_some(Piece {
+            rect,
+            pixels,
+            stride: area.width as usize,
+        })
+    }
+
+    /// `width` pixels from `x`, `y` of the screen, which must lie in the piece.
+    pub(crate) fn span(&self, x: u32, y: u32, width: u32) -> &'a [u32] {
+        let at = (y - self.rect.y) as usize * self.stride + (x - self.rect.x) as usize;
+        &self.pixels[at..][..width as usize]
+    }
+
+    /// The part of `tile` inside the piece; they must meet.
+    pub(crate) fn part(&self, tile: &Rect) -> Rect {
+        let (x, y) = (tile.x.max(self.rect.x), tile.y.max(self.rect.y));
+        let width = tile.right().min(self.rect.right()) as u32 - x;
+        let height = tile.bottom().min(self.rect.bottom()) as u32 - y;
+        Rect {
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+}
+
+/// Whether `part` (of one tile) of the piece differs from the canvas; stops at the first row that does.
+pub(crate) fn differs(canvas: &Canvas, piece: &Piece, part: &Rect) -> bool {
+    let mut rows = part.y..part.y + part.height;
+    rows.any(|y| {
+        row_differs(
+            piece.span(part.x, y, part.width),
+            canvas.span(part.x, y, part.width),
+        )
+    })
+}
+
+/// Merges `part`, which lies in the tile whose corner is a multiple of [`TILE`].
+pub(crate) fn merge_tile(canvas: &mut Canvas, piece: &Piece, part: &Rect, dirt: &mut Dirt) {
+    for y in part.y..part.y + part.height {
+        let new = piece.span(part.x, y, part.width);
+        let old = canvas.span_mut(part.x, y, part.width);
+        if row_differs(new, old) {
+            note(dirt, new, old, part.x % TILE, y % TILE);
+            store(new, old);
+        }
+    }
+}
+
+/// Merges one row of one tile that is compared with what a copy brings there: `source`, in the same columns.
+pub(crate) fn merge_moved(
+    canvas: &mut Canvas,
+    piece: &Piece,
+    part: &Rect,
+    source: u32,
+    dirt: &mut Dirt,
+) {
+    let new = piece.span(part.x, part.y, part.width);
+    let moved = canvas.span(part.x, source, part.width);
+    if row_differs(new, moved) {
+        note(dirt, new, moved, part.x % TILE, part.y % TILE);
+    }
+    store(new, canvas.span_mut(part.x, part.y, part.width));
+}
+
+/// Compares without a branch inside, so that it becomes vector code.
+fn row_differs(new: &[u32], old: &[u32]) -> bool {
+    let bits = new
+        .iter()
+        .zip(old)
+        .fold(0, |bits, (new, old)| bits | (new ^ old));
+    bits & RGB != 0
+}
+
+fn store(new: &[u32], old: &mut [u32]) {
+    for (old, new) in old.iter_mut().zip(new) {
+        *old = new & RGB;
+    }
+}
+
+/// Notes the changed stretch of a row that differs; `x`, `y` is where the row begins in its tile.
+fn note(dirt: &mut Dirt, new: &[u32], old: &[u32], x: u32, y: u32) {
+    let (x, width) = (x as usize, new.len());
+    if dirt.spans(x + width) {
+        return dirt.add(y, x, x + width);
+    }
+    let changed = |(new, old): (&u32, &u32)| (new ^ old) & RGB != 0;
+    let first = new.iter().zip(old).position(changed).unwrap_or(0);
+    let last = new.iter().zip(old).rposition(changed).unwrap_or(width - 1);
+    dirt.add(y, x + first, x + last + 1);
+}

@@ -1,0 +1,29 @@
+//! The numbers of the format, shared by both sides. The crate's header explains them.
+
+/// First byte of every update.
+pub(crate) const VERSION: u8 = 1;
+
+pub(crate) const KIND_DELTA: u8 = 0;
+pub(crate) const KIND_WHOLE: u8 = 1;
+
+pub(crate) const OP_END: u8 = 0;
+pub(crate) const OP_COPY: u8 = 1;
+pub(crate) const OP_SOLID: u8 = 2;
+pub(crate) const OP_PALETTE: u8 = 3;
+pub(crate) const OP_PHOTO: u8 = 4;
+
+/// Flag of a tile's tag: it follows the previous tile without a gap.
+pub(crate) const TAG_NEXT: u8 = 0x40;
+/// Flag of a tile's tag: only a part of the tile is said.
+pub(crate) const TAG_AREA: u8 = 0x80;
+
+/// Flag of a palette's head: the colours follow.
+pub(crate) const PALETTE_FOLLOWS: u8 = 0x20;
+
+/// How many times the area of the screen the copies of one update may move: two scrolls each way between two captures,
+/// and a bound on a hostile sender's use of our time.
+pub(crate) const COPY_BUDGET: u64 = 4;
+
+/// Most copies of one update: four for each column of tiles of the widest screen, and a bound on what a hostile
+/// sender's update may unfold to.
+pub(crate) const MAX_COPIES: usize = 1024;

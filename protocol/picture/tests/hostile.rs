@@ -1,0 +1,238 @@
+//! Bytes that no encoder made: an error or a picture, never a panic, and after an error only a whole will do.
+
+mod scenes;
+
+use proptest::prelude::*;
+use scenes::Scene;
+use sightline_picture::{Decoder, Encoder, Kind, PictureError, Rect};
+
+/// A whole update and the deltas after it, which use every op.
+fn updates() -> Vec<Vec<u8>> {
+    let mut scene = Scene::new(260, 200, 0x0010_2030);
+    let mut encoder = Encoder::new(260, 200).expect("a valid size");
+    let all = Rect {
+        x: 0,
+        y: 0,
+        width: 260,
+        height: 200,
+    };
+    let mut updates = Vec::new();
+    for step in 0..5 {
+        match step {
+            0 => scene.photo(128, 0, 100, 150, 9),
+            4 => scene.noise(70, 70, 9, 60, 4),
+            _ => {}
+        }
+        scene.page(0, 0, 120, 192, step * 2);
+        encoder.patch(all, &scene.pixels);
+        let mut update = Vec::new();
+        assert!(encoder.encode(Kind::Delta, &mut update));
+        updates.push(update);
+    }
+    updates
+}
+
+/// A decoder that has had the first `count` updates.
+fn decoder_after(updates: &[Vec<u8>], count: usize) -> Decoder {
+    let mut decoder = Decoder::new();
+    for update in &updates[..count] {
+        decoder.decode(update).expect("an honest update");
+    }
+    decoder
+}
+
+/// After an error, every delta is refused and the whole accepted.
+fn check_recovery(mut decoder: Decoder, updates: &[Vec<u8>]) {
+    for delta in &updates[1..] {
+        assert_eq!(decoder.decode(delta).err(), Some(PictureError::NeedsWhole));
+    }
+    for update in updates {
+        decoder.decode(update).expect("a fresh start");
+    }
+    assert!(decoder.canvas() == decoder_after(updates, updates.len()).canvas());
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let updates = updates();
+    for (i, update) in updates.iter().enumerate() {
+        // Whole updates are long; each length of the deltas, and a sample of theirs.
+        let step = 1 + update.len() / 600;
+        for length in (0..update.len()).step_by(step) {
+            let mut decoder = decoder_after(&updates, i);
+            assert!(
+                decoder.decode(&update[..length]).is_err(),
+                "update {i} cut to {length} bytes"
+            );
+            if length % 97 == 0 {
+                check_recovery(decoder, &updates);
+            }
+        }
+    }
+}
+
+#[test]
+fn trailing_bytes_are_refused() {
+    let updates = updates();
+    for (i, update) in updates.iter().enumerate() {
+        let mut longer = update.clone();
+        longer.push(0);
+        assert_eq!(
+            decoder_after(&updates, i).decode(&longer).err(),
+            Some(PictureError::Trailing)
+        );
+    }
+}
+
+#[test]
+fn missing_and_repeated_updates_are_noticed() {
+    let updates = updates();
+    let mut decoder = decoder_after(&updates, 1);
+    let skipped = decoder.decode(&updates[2]).err();
+    assert_eq!(
+        skipped,
+        Some(PictureError::OutOfOrder {
+            expected: 1,
+            found: 2
+        })
+    );
+    assert_eq!(
+        decoder.decode(&updates[1]).err(),
+        Some(PictureError::NeedsWhole)
+    );
+    let mut decoder = decoder_after(&updates, 3);
+    assert!(decoder.decode(&updates[2]).is_err());
+    check_recovery(decoder, &updates);
+    assert_eq!(
+        Decoder::new().decode(&updates[1]).err(),
+        Some(PictureError::NeedsWhole)
+    );
+}
+
+#[test]
+fn other_versions_and_sizes_are_refused() {
+    let mut decoder = Decoder::new();
+    assert_eq!(
+        decoder.decode(&[2, 1, 0]).err(),
+        Some(PictureError::Version(2))
+    );
+    let oversize = [1, 1, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 0, 0];
+    let size = PictureError::Size {
+        width: u32::MAX,
+        height: 1,
+    };
+    assert_eq!(decoder.decode(&oversize).err(), Some(size));
+    assert_eq!(decoder.canvas().pixels().len(), 0);
+}
+
+/// Section contents as a hostile sender would make them: any ops in a well-formed zstd frame.
+fn forge(kind: u8, number: u8, size: &[u8], ops: &[u8]) -> Vec<u8> {
+    use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
+    let mut encoder = Encoder::new(1).expect("zstd");
+    let mut packed = vec![0; ops.len() + 1024];
+    let mut output = OutBuffer::around(&mut packed[..]);
+    encoder
+        .run(&mut InBuffer::around(ops), &mut output)
+        .expect("zstd");
+    assert_eq!(encoder.flush(&mut output).expect("zstd"), 0);
+    let length = output.pos();
+    packed.truncate(length);
+    let mut update = vec![1, kind, number];
+    update.extend_from_slice(size);
+    let mut left = length;
+    while left >= 0x80 {
+        update.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    update.push(left as u8);
+    update.extend(packed);
+    update.push(0);
+    update
+}
+
+#[test]
+fn forged_ops_are_refused() {
+    let cases: [(&[u8], &str); 9] = [
+        (&[0x42, 1, 2, 3, 0], "no tile is left out"),
+        (
+            &[0x42, 1, 2, 3, 0x42, 1, 2, 3, 0x42, 1, 2, 3, 0],
+            "no tile is too many",
+        ),
+        (&[0x02, 0, 1, 2, 3, 0x42, 1, 2, 3, 0], "no skips"),
+        (&[0x42, 1, 2, 3, 0xC2, 0, 0, 0, 0, 1, 2, 3, 0], "no areas"),
+        (&[0x01, 0, 0, 0, 0, 1, 1, 0], "no copies"),
+        (&[0x45, 0], "no unknown ops"),
+        (&[0x43, 0x40, 0], "no unknown palette heads"),
+        (&[0x44, 9, 0], "no unknown predictors"),
+        (
+            &[
+                0x43, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0,
+            ],
+            "no empty palettes",
+        ),
+    ];
+    let mut decoder = Decoder::new();
+    decoder
+        .decode(&forge(
+            1,
+            0,
+            &[128, 1, 1],
+            &[0x42, 1, 2, 3, 0x42, 1, 2, 3, 0],
+        ))
+        .expect("a good one");
+    for (ops, why) in cases {
+        assert!(
+            decoder.decode(&forge(1, 0, &[128, 1, 1], ops)).is_err(),
+            "{why}"
+        );
+    }
+    assert_eq!(
+        decoder
+            .decode(&forge(1, 0, &[1, 1], &[0x42, 1, 2, 3, 0, 0]))
+            .err(),
+        Some(PictureError::Trailing)
+    );
+}
+
+#[test]
+fn a_zstd_bomb_is_left_alone() {
+    // Millions of solid tiles in a few hundred bytes, for a screen of one tile.
+    let mut ops = [0x42, 0, 0, 0].repeat(4_000_000);
+    ops.push(0);
+    let update = forge(1, 0, &[64, 64], &ops);
+    assert!(update.len() < 10_000);
+    assert_eq!(
+        Decoder::new().decode(&update).err(),
+        Some(PictureError::Malformed("more than a whole picture"))
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn flipped_bits_never_panic(which in 0..5usize, flips in prop::collection::vec((any::<u32>(), 0..8u32), 1..6)) {
+        let updates = updates();
+        let mut update = updates[which].clone();
+        for (at, bit) in flips {
+            let at = at as usize % update.len();
+            update[at] ^= 1 << bit;
+        }
+        let mut decoder = decoder_after(&updates, which);
+        if decoder.decode(&update).is_err() {
+            check_recovery(decoder, &updates);
+        }
+    }
+
+    #[test]
+    fn random_ops_never_panic(width in 1..127u8, height in 1..127u8, ops in prop::collection::vec(prop_oneof![Just(0x42u8), Just(0x43), Just(0x44), 0..6u8, any::<u8>()], 0..600)) {
+        let mut decoder = Decoder::new();
+        let _ = decoder.decode(&forge(1, 0, &[width, height], &ops));
+    }
+
+    #[test]
+    fn random_bytes_never_panic(update in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut decoder = Decoder::new();
+        let _ = decoder.decode(&update);
+    }
+}
