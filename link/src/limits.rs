@@ -1,0 +1,26 @@
+//! How much a relay takes on.
+
+/// Bounds of a [`RelayListener`](crate::RelayListener).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at a time, trusted or not.
+    pub connections: usize,
+    /// Connections at a time from one address (an IPv6 /64 counts as one): an office behind one address fits.
+    pub connections_per_address: usize,
+    /// Connections that have not said a good hello: above this many, an address must first prove that it can
+    /// receive (QUIC Retry), so that forged senders cost us no state.
+    pub retry_above: usize,
+    /// Bytes of the UDP socket's receive and send buffers. At 1 Gbit/s, 4 MB is 32 ms of traffic.
+    pub socket_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 4_096,
+            connections_per_address: 256,
+            retry_above: 64,
+            socket_buffer: 4 << 20,
+        }
+    }
+}
