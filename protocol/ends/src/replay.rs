@@ -1,0 +1,207 @@
+//! Opening a recording with an auditor's key: the same opener and contents as live (PROTOCOL.md §6.3).
+
+use std::collections::BTreeMap;
+
+use sightline_protocol::id::Digest;
+use sightline_protocol::record::{Class, HEADER, Header};
+use sightline_protocol::recording::SealedManifest;
+use sightline_protocol::statement::StatementError;
+use sightline_protocol::statements::{Consent, Credential, Manifest, OrgBundle};
+use sightline_protocol::wire;
+
+use crate::content::{Control, Input, Scene};
+use crate::keys::{AuditorKey, ClassKeys, WrapError};
+use crate::seal::{LaneId, OpenError, Opener};
+
+/// Why a recording is not believed or not opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    #[error("the recording's {0} is not genuine: {1}")]
+    NotGenuine(&'static str, StatementError),
+    #[error("the recording is of another organisation")]
+    Foreign,
+    #[error("the recording's manifest does not fit together: {0}")]
+    Inconsistent(&'static str),
+    #[error(transparent)]
+    Keys(#[from] WrapError),
+    #[error("record {seq} of lane {lane}: {error}")]
+    Record {
+        lane: u32,
+        seq: u64,
+        error: OpenError,
+    },
+    #[error("a record's content cannot be read: {0}")]
+    Content(#[from] wire::WireError),
+}
+
+/// A manifest whose signatures were all verified.
+#[derive(Clone, Debug)]
+pub struct VerifiedManifest {
+    pub digest: Digest,
+    pub manifest: Manifest,
+    pub bundle: OrgBundle,
+    pub consent: Consent,
+    pub credential: Credential,
+}
+
+impl VerifiedManifest {
+    /// Verifies from the organisation's root down. `root`: the bundle whose root is trusted.
+    pub fn verify(sealed: &SealedManifest, root: &OrgBundle) -> Result<Self, ReplayError> {
+        let genuine = |what| move |e| ReplayError::NotGenuine(what, e);
+        let manifest = sealed
+            .manifest
+            .verify(&sealed.manifest.key)
+            .map_err(genuine("manifest"))?;
+        if manifest.agent != sealed.manifest.key {
+            return Err(ReplayError::Inconsistent("it is not signed by its agent"));
+        }
+        let bundle = OrgBundle::open(&manifest.bundle).map_err(genuine("bundle"))?;
+        if bundle.root != root.root {
+            return Err(ReplayError::Foreign);
+        }
+        let [technician] = &manifest.technicians[..] else {
+            return Err(ReplayError::Inconsistent("it names no single technician"));
+        };
+        let credential = technician
+            .credential
+            .verify(&bundle.issuer)
+            .map_err(genuine("credential"))?;
+        let consent = manifest
+            .consent
+            .verify(&manifest.agent)
+            .map_err(genuine("consent"))?;
+        let consent_seen = manifest
+            .consent_seen
+            .verify(&technician.key)
+            .map_err(genuine("technician's word on the consent"))?;
+        let seen = sealed
+            .seen
+            .verify(&technician.key)
+            .map_err(genuine("technician's word on the manifest"))?;
+        let fits = consent.session == manifest.session
+            && consent.technician == technician.key
+            && consent.credential == technician.credential.digest()
+            && credential.technician == technician.key
+            && consent_seen.consent == manifest.consent.digest()
+            && seen.manifest == sealed.manifest.digest();
+        if !fits {
+            return Err(ReplayError::Inconsistent("its statements contradict"));
+        }
+        Ok(VerifiedManifest {
+            digest: sealed.manifest.digest(),
+            manifest,
+            bundle,
+            consent,
+            credential,
+        })
+    }
+}
+
+/// What a record held.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    Scene(Scene),
+    Input(Input),
+    Control(Control),
+    /// This auditor has no key for its class.
+    Sealed,
+}
+
+/// Opens the records of one recording, in the order in which they stand.
+pub struct RecordingOpener {
+    keys: ClassKeys,
+    lanes: BTreeMap<LaneId, Opener>,
+}
+
+impl RecordingOpener {
+    pub fn new(verified: &VerifiedManifest, key: &AuditorKey) -> Result<Self, ReplayError> {
+        let manifest = &verified.manifest;
+        Ok(RecordingOpener {
+            keys: ClassKeys::unwrap(manifest.session, &manifest.keys, key)?,
+            lanes: BTreeMap::new(),
+        })
+    }
+
+    pub fn open(&mut self, record: &[u8]) -> Result<(Header, Content), ReplayError> {
+        let at = |lane, seq, error| ReplayError::Record { lane, seq, error };
+        let head = record
+            .first_chunk::<HEADER>()
+            .ok_or(at(0, 0, OpenError::Length))?;
+        let header = Header::parse(head).map_err(|e| at(0, 0, OpenError::Header(e)))?;
+        let id = LaneId {
+            author: header.author,
+            lane: header.lane,
+            class: header.class,
+        };
+        let place = |error| at(header.lane.0, header.seq, error);
+        if !self.lanes.contains_key(&id) {
+            match Opener::new(&self.keys, id) {
+                Ok(opener) => self.lanes.insert(id, opener),
+                Err(OpenError::NoKey(_)) => return Ok((header, Content::Sealed)),
+                Err(error) => return Err(place(error)),
+            };
+        }
+        let Some(opener) = self.lanes.get_mut(&id) else {
+            return Ok((header, Content::Sealed));
+        };
+        let (header, body) = opener.open(record).map_err(place)?;
+        let content = match header.class {
+            Class::Picture => Content::Scene(wire::decode(&body)?),
+            Class::Input => Content::Input(wire::decode(&body)?),
+            Class::Control => Content::Control(wire::decode(&body)?),
+            _ => Content::Sealed,
+        };
+        Ok((header, content))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{AgentSession, TechnicianSession, seal_update};
+    use crate::testing::{START, all, plan};
+
+    #[test]
+    fn an_auditor_opens_what_was_sent_and_nobody_else_does() {
+        let mut pair = plan().meet();
+        pair.settle();
+        pair.agent.handle_answer(Ok(all()), pair.now);
+        pair.settle();
+        let sealed = pair.manifest().unwrap().clone();
+        let (agent, technician) = pair.establish(all());
+        let mut agent = AgentSession::new(&agent, START);
+        let mut technician = TechnicianSession::new(&technician, START);
+        let mut pictures = agent.start_view(START).unwrap().1.unwrap();
+        let key = Input::Key {
+            keysym: 0x61,
+            down: true,
+        };
+        let later = START.after_ms(40);
+        let mut records = seal_update(&mut pictures, 0, b"update", true, later.mono_us);
+        records.push(technician.input(&key, later).unwrap());
+
+        let verified = VerifiedManifest::verify(&sealed, &pair.org.bundle).unwrap();
+        assert_eq!(verified.credential.name, "Tess Technician");
+        let mut opener = RecordingOpener::new(&verified, &pair.org.auditor).unwrap();
+        let opened: Vec<(Header, Content)> = records
+            .iter()
+            .map(|record| opener.open(record).unwrap())
+            .collect();
+        assert_eq!(opened[0].0.time_us, 40_000);
+        assert!(matches!(
+            &opened[0].1,
+            Content::Scene(Scene::Update { bytes, .. }) if bytes == b"update"
+        ));
+        assert_eq!(opened[1].1, Content::Input(key));
+
+        let eve = AuditorKey::from_seed(&[99; 32]);
+        assert!(RecordingOpener::new(&verified, &eve).is_err());
+        let mut bent = records[0].clone();
+        bent[HEADER + 2] ^= 1;
+        let mut opener = RecordingOpener::new(&verified, &pair.org.auditor).unwrap();
+        assert!(matches!(
+            opener.open(&bent),
+            Err(ReplayError::Record { seq: 0, .. })
+        ));
+    }
+}

@@ -1,0 +1,215 @@
+//! The agent's side of a session: the guard.
+
+use std::collections::VecDeque;
+
+use sightline_protocol::capability::Capabilities;
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::record::Class;
+use sightline_protocol::wire;
+
+use super::{bye, seal};
+use crate::consent::{Grant, Grants, Refused, kind};
+use crate::content::{Control, Input};
+use crate::handshake::Established;
+use crate::now::Now;
+use crate::seal::{
+    AGENT_CONTROL, AGENT_PICTURE, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
+};
+
+/// How often the technician is told that input was dropped: once a second.
+const REFUSAL_INTERVAL_US: u64 = 1_000_000;
+
+/// What the agent's shell has to do, in this order.
+#[derive(Debug)]
+pub enum AgentEffect {
+    /// Send this record on the control lane.
+    Control(Vec<u8>),
+    /// Do it, now, while the grant lives.
+    Act(Grant<kind::Control>, Input),
+    /// Let go of every key and button.
+    ReleaseAll,
+    /// The technician has this update on the canvas: the pace may go on.
+    Shown { frame: u64 },
+    /// What is allowed changed: tell the user.
+    Allowed(Capabilities),
+    /// Something was dropped; for the log.
+    Dropped { why: String, count: u64 },
+    /// It is over; send what is queued, then leave.
+    Over(CloseCode),
+}
+
+pub struct AgentSession {
+    grants: Grants,
+    control: Sealer,
+    picture: Option<Sealer>,
+    from_control: Opener,
+    from_input: Opener,
+    /// The user is answering a question: no remote input until then, whatever was granted.
+    prompt_open: bool,
+    dropped: u64,
+    said_refused_us: Option<u64>,
+    over: bool,
+    effects: VecDeque<AgentEffect>,
+}
+
+impl AgentSession {
+    pub fn new(established: &Established, now: Now) -> AgentSession {
+        let keys = &established.keys;
+        let sealer = |id| Sealer::new(keys, id, now.mono_us).expect("the ends have all keys");
+        let opener = |id| Opener::new(keys, id).expect("the ends have all keys");
+        let consent = &established.consent;
+        AgentSession {
+            grants: Grants::new(consent.granted, consent.until_ms),
+            control: sealer(AGENT_CONTROL),
+            picture: Some(sealer(AGENT_PICTURE)),
+            from_control: opener(TECHNICIAN_CONTROL),
+            from_input: opener(TECHNICIAN_INPUT),
+            prompt_open: false,
+            dropped: 0,
+            said_refused_us: None,
+            over: false,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// The grant to see the screen and, once, what seals its pictures.
+    pub fn start_view(&mut self, now: Now) -> Result<(Grant<kind::View>, Option<Sealer>), Refused> {
+        let grant = self.grants.live::<kind::View>(now.unix_ms)?;
+        Ok((grant, self.picture.take()))
+    }
+
+    pub fn allowed(&self) -> Capabilities {
+        self.grants.capabilities()
+    }
+
+    /// A record of the technician. A forged or misplaced one ends the session.
+    pub fn handle_record(&mut self, class: Class, record: &[u8], now: Now) {
+        if self.over {
+            return;
+        }
+        let result = match class {
+            Class::Input => self.input(record, now),
+            Class::Control => self.control_record(record, now),
+            _ => Err(format!("no {} lane is open", class.word())),
+        };
+        if let Err(why) = result {
+            self.drop_one(&why);
+            self.end(CloseCode::ProtocolViolation, now);
+        }
+    }
+
+    fn input(&mut self, record: &[u8], now: Now) -> Result<(), String> {
+        let (_, body) = self.from_input.open(record).map_err(|e| e.to_string())?;
+        let input: Input = wire::decode(&body).map_err(|e| e.to_string())?;
+        if self.prompt_open {
+            self.refuse("the user is answering a question", now);
+            return Ok(());
+        }
+        match self.grants.live::<kind::Control>(now.unix_ms) {
+            Ok(grant) => self.effects.push_back(AgentEffect::Act(grant, input)),
+            Err(refused) => self.refuse(&refused.to_string(), now),
+        }
+        Ok(())
+    }
+
+    fn control_record(&mut self, record: &[u8], now: Now) -> Result<(), String> {
+        let (_, body) = self.from_control.open(record).map_err(|e| e.to_string())?;
+        match wire::decode(&body).map_err(|e| e.to_string())? {
+            Control::Shown { frame } => self.effects.push_back(AgentEffect::Shown { frame }),
+            Control::Ping { number } => self.say(&Control::Pong { number }, now),
+            Control::Bye { code } => self.close(CloseCode::from_number(code)),
+            Control::Pong { .. } | Control::Grants { .. } | Control::Refused { .. } => {
+                return Err("a control message that only agents send".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, message: &Control, now: Now) {
+        let record = seal(&mut self.control, message, now.mono_us);
+        self.effects.push_back(AgentEffect::Control(record));
+    }
+
+    fn drop_one(&mut self, why: &str) {
+        self.dropped += 1;
+        self.effects.push_back(AgentEffect::Dropped {
+            why: why.to_owned(),
+            count: self.dropped,
+        });
+    }
+
+    fn refuse(&mut self, why: &str, now: Now) {
+        self.drop_one(why);
+        let due = self
+            .said_refused_us
+            .is_none_or(|at| now.mono_us >= at + REFUSAL_INTERVAL_US);
+        if due {
+            self.said_refused_us = Some(now.mono_us);
+            let why = why.to_owned();
+            self.say(&Control::Refused { why }, now);
+        }
+    }
+
+    /// The user is (no longer) answering a question.
+    pub fn set_prompt_open(&mut self, open: bool) {
+        self.prompt_open = open;
+        if open {
+            self.effects.push_back(AgentEffect::ReleaseAll);
+        }
+    }
+
+    /// The user takes rights back, keeping these. Keeping nothing to see ends the session.
+    pub fn narrow(&mut self, keep: Capabilities, why: &str, now: Now) {
+        if self.over {
+            return;
+        }
+        self.grants.narrow(keep);
+        self.effects.push_back(AgentEffect::ReleaseAll);
+        let capabilities = self.grants.capabilities();
+        if capabilities.is_empty() {
+            return self.end(CloseCode::StoppedByUser, now);
+        }
+        self.effects.push_back(AgentEffect::Allowed(capabilities));
+        let why = why.to_owned();
+        self.say(&Control::Grants { capabilities, why }, now);
+    }
+
+    /// Ends the session from this side: first the rights are gone and the keys released, then others hear of it.
+    pub fn end(&mut self, code: CloseCode, now: Now) {
+        if self.over {
+            return;
+        }
+        self.grants.revoke();
+        self.effects.push_back(AgentEffect::ReleaseAll);
+        let record = bye(&mut self.control, code.number(), now.mono_us);
+        self.effects.push_back(AgentEffect::Control(record));
+        self.over = true;
+        self.effects.push_back(AgentEffect::Over(code));
+    }
+
+    /// The session ended elsewhere (the technician left, the link broke).
+    pub fn close(&mut self, code: CloseCode) {
+        if self.over {
+            return;
+        }
+        self.grants.revoke();
+        self.effects.push_back(AgentEffect::ReleaseAll);
+        self.over = true;
+        self.effects.push_back(AgentEffect::Over(code));
+    }
+
+    /// Wall-clock time at which [`AgentSession::handle_timeout`] wants to be called: the grants' end.
+    pub fn poll_timeout_unix_ms(&self) -> Option<u64> {
+        (!self.over).then(|| self.grants.until_ms())
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        if now.unix_ms >= self.grants.until_ms() {
+            self.end(CloseCode::GrantExpired, now);
+        }
+    }
+
+    pub fn poll_effect(&mut self) -> Option<AgentEffect> {
+        self.effects.pop_front()
+    }
+}

@@ -1,0 +1,177 @@
+//! The technician's side of a session.
+
+use std::collections::VecDeque;
+
+use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::record::Class;
+use sightline_protocol::wire;
+
+use super::{bye, seal};
+use crate::content::{Control, Input, Scene};
+use crate::handshake::Established;
+use crate::now::Now;
+use crate::seal::{
+    AGENT_CONTROL, AGENT_PICTURE, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
+};
+
+/// What the technician's shell has to do.
+#[derive(Debug, PartialEq)]
+pub enum TechnicianEffect {
+    /// Show it.
+    Scene(Scene),
+    /// What the user allows changed.
+    Allowed {
+        capabilities: Capabilities,
+        why: String,
+    },
+    /// The agent dropped input; tell the technician why.
+    Refused(String),
+    /// Microseconds to the agent and back.
+    RoundTrip(u64),
+    /// Send this record on the control lane.
+    Control(Vec<u8>),
+    Over(CloseCode),
+}
+
+pub struct TechnicianSession {
+    allowed: Capabilities,
+    control: Sealer,
+    input: Sealer,
+    from_control: Opener,
+    from_picture: Opener,
+    /// The ping on its way: its number and when it went.
+    ping: Option<(u64, u64)>,
+    pings: u64,
+    over: bool,
+    effects: VecDeque<TechnicianEffect>,
+}
+
+impl TechnicianSession {
+    pub fn new(established: &Established, now: Now) -> TechnicianSession {
+        let keys = &established.keys;
+        let sealer = |id| Sealer::new(keys, id, now.mono_us).expect("the ends have all keys");
+        let opener = |id| Opener::new(keys, id).expect("the ends have all keys");
+        TechnicianSession {
+            allowed: established.consent.granted,
+            control: sealer(TECHNICIAN_CONTROL),
+            input: sealer(TECHNICIAN_INPUT),
+            from_control: opener(AGENT_CONTROL),
+            from_picture: opener(AGENT_PICTURE),
+            ping: None,
+            pings: 0,
+            over: false,
+            effects: VecDeque::new(),
+        }
+    }
+
+    pub fn allowed(&self) -> Capabilities {
+        self.allowed
+    }
+
+    /// A record of the agent. A forged or misplaced one ends the session.
+    pub fn handle_record(&mut self, class: Class, record: &[u8], now: Now) {
+        if self.over {
+            return;
+        }
+        let understood = match class {
+            Class::Picture => self.picture(record),
+            Class::Control => self.control_record(record, now),
+            _ => Err(()),
+        };
+        if understood.is_err() {
+            self.leave(CloseCode::ProtocolViolation, now);
+        }
+    }
+
+    fn picture(&mut self, record: &[u8]) -> Result<(), ()> {
+        let (_, body) = self.from_picture.open(record).map_err(|_| ())?;
+        let scene = wire::decode(&body).map_err(|_| ())?;
+        self.effects.push_back(TechnicianEffect::Scene(scene));
+        Ok(())
+    }
+
+    fn control_record(&mut self, record: &[u8], now: Now) -> Result<(), ()> {
+        let (_, body) = self.from_control.open(record).map_err(|_| ())?;
+        match wire::decode(&body).map_err(|_| ())? {
+            Control::Pong { number } => {
+                if let Some((_, sent)) = self.ping.take_if(|(sent, _)| *sent == number) {
+                    let round_trip = now.mono_us.saturating_sub(sent);
+                    self.effects
+                        .push_back(TechnicianEffect::RoundTrip(round_trip));
+                }
+            }
+            Control::Grants { capabilities, why } => {
+                self.allowed = capabilities;
+                self.effects
+                    .push_back(TechnicianEffect::Allowed { capabilities, why });
+            }
+            Control::Refused { why } => self.effects.push_back(TechnicianEffect::Refused(why)),
+            Control::Bye { code } => self.close(CloseCode::from_number(code)),
+            Control::Ping { number } => self.say(&Control::Pong { number }, now),
+            Control::Shown { .. } => return Err(()),
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, message: &Control, now: Now) {
+        let record = seal(&mut self.control, message, now.mono_us);
+        self.effects.push_back(TechnicianEffect::Control(record));
+    }
+
+    /// The record of an input, for the input lane; `None` when control is not allowed. (The agent checks again.)
+    pub fn input(&mut self, input: &Input, now: Now) -> Option<Vec<u8>> {
+        let allowed = !self.over && self.allowed.contains(Capability::Control);
+        allowed.then(|| self.input_unchecked(input, now))
+    }
+
+    /// As [`TechnicianSession::input`], whatever is allowed: what a hostile technician would send.
+    fn input_unchecked(&mut self, input: &Input, now: Now) -> Vec<u8> {
+        seal(&mut self.input, input, now.mono_us)
+    }
+
+    /// Everything up to update `frame` is on the canvas.
+    pub fn shown(&mut self, frame: u64, now: Now) {
+        if !self.over {
+            self.say(&Control::Shown { frame }, now);
+        }
+    }
+
+    /// Measures the round trip; answered by [`TechnicianEffect::RoundTrip`].
+    pub fn ping(&mut self, now: Now) {
+        if !self.over {
+            self.pings += 1;
+            self.ping = Some((self.pings, now.mono_us));
+            let number = self.pings;
+            self.say(&Control::Ping { number }, now);
+        }
+    }
+
+    /// Ends the session from this side.
+    pub fn leave(&mut self, code: CloseCode, now: Now) {
+        if self.over {
+            return;
+        }
+        let record = bye(&mut self.control, code.number(), now.mono_us);
+        self.effects.push_back(TechnicianEffect::Control(record));
+        self.close(code);
+    }
+
+    /// The session ended elsewhere.
+    pub fn close(&mut self, code: CloseCode) {
+        if !self.over {
+            self.over = true;
+            self.effects.push_back(TechnicianEffect::Over(code));
+        }
+    }
+
+    pub fn poll_effect(&mut self) -> Option<TechnicianEffect> {
+        self.effects.pop_front()
+    }
+
+    /// For tests of the guard: seals an input without asking whether it is allowed.
+    #[doc(hidden)]
+    pub fn hostile_input(&mut self, input: &Input, now: Now) -> Vec<u8> {
+        self.input_unchecked(input, now)
+    }
+}

@@ -1,0 +1,199 @@
+//! The guard in virtual time: what acts, what is dropped, what is released.
+
+use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::record::Class;
+
+use super::{AgentEffect, AgentSession, TechnicianEffect, TechnicianSession, seal_update};
+use crate::content::{Input, Scene};
+use crate::now::Now;
+use crate::seal::AGENT_CONTROL;
+use crate::testing::{START, all, plan};
+
+const KEY: Input = Input::Key {
+    keysym: 0x61,
+    down: true,
+};
+
+fn both(granted: Capabilities) -> (AgentSession, TechnicianSession) {
+    let (agent, technician) = plan().meet().establish(granted);
+    (
+        AgentSession::new(&agent, START),
+        TechnicianSession::new(&technician, START),
+    )
+}
+
+fn effects(agent: &mut AgentSession) -> Vec<AgentEffect> {
+    std::iter::from_fn(|| agent.poll_effect()).collect()
+}
+
+fn acts(effects: &[AgentEffect]) -> usize {
+    effects
+        .iter()
+        .filter(|e| matches!(e, AgentEffect::Act(..)))
+        .count()
+}
+
+fn drops(effects: &[AgentEffect]) -> usize {
+    effects
+        .iter()
+        .filter(|e| matches!(e, AgentEffect::Dropped { .. }))
+        .count()
+}
+
+#[test]
+fn with_a_grant_it_acts_and_the_grant_dies_with_the_session() {
+    let (mut agent, mut technician) = both(all());
+    let record = technician.input(&KEY, START).unwrap();
+    agent.handle_record(Class::Input, &record, START);
+    let Some(AgentEffect::Act(grant, input)) = agent.poll_effect() else {
+        panic!("the key must be pressed")
+    };
+    assert_eq!(input, KEY);
+    assert!(grant.check(START.unix_ms).is_ok());
+    agent.end(CloseCode::StoppedByUser, START);
+    assert!(grant.check(START.unix_ms).is_err());
+    let order = effects(&mut agent);
+    assert!(matches!(order[0], AgentEffect::ReleaseAll));
+    assert!(matches!(
+        order.last(),
+        Some(AgentEffect::Over(CloseCode::StoppedByUser))
+    ));
+}
+
+fn hostile(granted: Capabilities, prepare: impl Fn(&mut AgentSession) -> Now) {
+    let (mut agent, mut technician) = both(granted);
+    let now = prepare(&mut agent);
+    effects(&mut agent);
+    for _ in 0..10 {
+        let record = technician.hostile_input(&KEY, now);
+        agent.handle_record(Class::Input, &record, now);
+    }
+    let seen = effects(&mut agent);
+    assert_eq!(acts(&seen), 0, "nothing may act");
+    let over = seen.iter().any(|e| matches!(e, AgentEffect::Over(_)));
+    assert!(drops(&seen) == 10 || over || agent.allowed().is_empty());
+}
+
+#[test]
+fn without_a_live_grant_nothing_acts() {
+    let view = Capabilities::of(&[Capability::View]);
+    hostile(view, |_| START);
+    hostile(all(), |agent| {
+        agent.narrow(Capabilities::of(&[Capability::View]), "taken back", START);
+        START
+    });
+    hostile(all(), |agent| {
+        agent.set_prompt_open(true);
+        START
+    });
+    hostile(all(), |_| START.after_ms(3_600_000));
+    hostile(all(), |agent| {
+        agent.end(CloseCode::StoppedByUser, START);
+        START
+    });
+}
+
+#[test]
+fn dropped_input_is_logged_each_time_and_told_once_a_second() {
+    let (mut agent, mut technician) = both(Capabilities::of(&[Capability::View]));
+    for n in 0..20 {
+        let now = START.after_ms(n * 100);
+        let record = technician.hostile_input(&KEY, now);
+        agent.handle_record(Class::Input, &record, now);
+    }
+    let seen = effects(&mut agent);
+    assert_eq!(drops(&seen), 20);
+    let told = seen
+        .iter()
+        .filter(|e| matches!(e, AgentEffect::Control(_)))
+        .count();
+    assert_eq!(told, 2);
+}
+
+#[test]
+fn a_view_only_technician_sends_no_input() {
+    let (_, mut technician) = both(Capabilities::of(&[Capability::View]));
+    assert!(technician.input(&KEY, START).is_none());
+}
+
+#[test]
+fn replayed_forged_and_misplaced_records_end_the_session() {
+    let (mut agent, mut technician) = both(all());
+    let record = technician.input(&KEY, START).unwrap();
+    agent.handle_record(Class::Input, &record, START);
+    agent.handle_record(Class::Input, &record, START);
+    let seen = effects(&mut agent);
+    assert_eq!(acts(&seen), 1, "the replay must not act");
+    assert!(
+        seen.iter()
+            .any(|e| matches!(e, AgentEffect::Over(CloseCode::ProtocolViolation)))
+    );
+
+    let (mut agent, mut technician) = both(all());
+    let record = technician.input(&KEY, START).unwrap();
+    agent.handle_record(Class::Control, &record, START);
+    assert_eq!(acts(&effects(&mut agent)), 0);
+}
+
+#[test]
+fn the_grants_end_ends_the_session() {
+    let (mut agent, mut technician) = both(all());
+    let until = agent.poll_timeout_unix_ms().unwrap();
+    assert_eq!(until, START.unix_ms + 3_600_000);
+    agent.handle_timeout(START.after_ms(3_599_999));
+    assert!(effects(&mut agent).is_empty());
+    let end = START.after_ms(3_600_000);
+    agent.handle_timeout(end);
+    let seen = effects(&mut agent);
+    for effect in &seen {
+        if let AgentEffect::Control(record) = effect {
+            technician.handle_record(Class::Control, record, end);
+        }
+    }
+    assert_eq!(
+        technician.poll_effect(),
+        Some(TechnicianEffect::Over(CloseCode::GrantExpired))
+    );
+}
+
+#[test]
+fn pictures_arrive_whole_and_in_order_and_pings_come_back() {
+    let (mut agent, mut technician) = both(all());
+    let (grant, sealer) = agent.start_view(START).unwrap();
+    assert!(grant.check(START.unix_ms).is_ok());
+    let mut sealer = sealer.unwrap();
+    assert!(agent.start_view(START).unwrap().1.is_none(), "only once");
+    let update: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
+    let mut got = Vec::new();
+    for record in seal_update(&mut sealer, 4, &update, true, START.mono_us) {
+        technician.handle_record(Class::Picture, &record, START);
+        match technician.poll_effect() {
+            Some(TechnicianEffect::Scene(Scene::Update {
+                frame: 4,
+                bytes,
+                last,
+            })) => {
+                got.extend(bytes);
+                assert_eq!(last, got.len() == update.len());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(got, update);
+
+    technician.ping(START);
+    let Some(TechnicianEffect::Control(ping)) = technician.poll_effect() else {
+        panic!("a ping goes out")
+    };
+    agent.handle_record(Class::Control, &ping, START);
+    let Some(AgentEffect::Control(pong)) = agent.poll_effect() else {
+        panic!("a pong comes back")
+    };
+    technician.handle_record(Class::Control, &pong, START.after_ms(7));
+    assert_eq!(
+        technician.poll_effect(),
+        Some(TechnicianEffect::RoundTrip(7_000))
+    );
+    assert_eq!(AGENT_CONTROL.lane.0, 0);
+}

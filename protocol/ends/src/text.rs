@@ -1,0 +1,34 @@
+//! Text from the other side, before a person reads it.
+
+/// The text without what could deceive a reader: control characters (line ends become spaces) and characters that
+/// turn the writing direction or are invisible (Unicode TR 36 §2.5); cut to `cap` characters.
+pub fn harmless(text: &str, cap: usize) -> String {
+    let deceiving = |c: char| {
+        matches!(c,
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}' | '\u{061c}')
+    };
+    text.trim()
+        .chars()
+        .filter(|c| !deceiving(*c))
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .take(cap)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deceiving_characters_are_gone() {
+        assert_eq!(harmless("a\u{202e}b\x1b[2Jc\nd", 99), "ab [2Jc d");
+        assert_eq!(harmless("  Zoë Ж 中  ", 99), "Zoë Ж 中");
+        assert_eq!(harmless("abcdef", 3), "abc");
+    }
+}
