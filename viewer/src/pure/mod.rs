@@ -1,0 +1,12 @@
+//! What the viewer decides: geometry, pixels, keys, playback. Touches nothing: no windows, sockets, files, clocks.
+
+pub mod area;
+pub mod bar;
+pub mod compose;
+pub mod digits;
+pub mod fit;
+pub mod keymap;
+pub mod playback;
+pub mod pointer;
+pub mod scale;
+pub mod stage;
