@@ -1,0 +1,24 @@
+//! Exit codes, one table for all programs.
+
+use std::process::ExitCode;
+
+use sightline_protocol::close::CloseCode;
+
+/// The table as the programs' `--help` shows it.
+pub fn table() -> String {
+    let mut lines = vec![
+        "Exit codes:".to_owned(),
+        "   0  done, or the session ended in order".to_owned(),
+        "   1  something unforeseen; the message says what".to_owned(),
+        "   2  wrong usage".to_owned(),
+    ];
+    for code in CloseCode::ALL.iter().filter(|code| code.exit_code() != 0) {
+        lines.push(format!("  {:>2}  {}", code.exit_code(), code.sentence()));
+    }
+    lines.join("\n")
+}
+
+/// The exit code for how a session ended.
+pub fn code(code: CloseCode) -> ExitCode {
+    ExitCode::from(code.exit_code())
+}
