@@ -237,16 +237,31 @@ fn first(frame: Duration) {
     run.report("whole screen of photo", frame);
 }
 
+type Work = (&'static str, fn(Duration));
+
+const WORK: [Work; 6] = [
+    ("idle", idle),
+    ("typing", typing),
+    ("scroll", scroll),
+    ("paging", paging),
+    ("drag", drag),
+    ("first", first),
+];
+
+/// Runs the work that is named, or all.
 fn main() {
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
     let frame = frame_copy();
     println!(
-        "M: one 1920x1080 frame copied in {:.3} ms; medians of {FRAMES} frames",
+        "M: one 1920x1080 frame copied in {:.3} ms; medians",
         frame.as_secs_f64() * 1e3
     );
-    idle(frame);
-    typing(frame);
-    scroll(frame);
-    paging(frame);
-    drag(frame);
-    first(frame);
+    for (name, work) in WORK {
+        if named.is_empty() || named.iter().any(|wanted| wanted == name) {
+            work(frame);
+        }
+    }
 }

@@ -38,14 +38,18 @@ pub(crate) fn pack_row(indices: &[u8], depth: u8, out: &mut Vec<u8>) {
 }
 
 fn pack<const PER_BYTE: usize>(indices: &[u8], out: &mut Vec<u8>) {
+    let (groups, rest) = indices.as_chunks::<PER_BYTE>();
+    out.extend(groups.iter().map(join));
+    if !rest.is_empty() {
+        let mut last = [0; PER_BYTE];
+        last[..rest.len()].copy_from_slice(rest);
+        out.push(join(&last));
+    }
+}
+
+fn join<const PER_BYTE: usize>(group: &[u8; PER_BYTE]) -> u8 {
     let bits = 8 / PER_BYTE;
-    out.extend(indices.chunks(PER_BYTE).map(|group| {
-        let shifted = group
-            .iter()
-            .enumerate()
-            .map(|(i, &index)| index << (i * bits));
-        shifted.fold(0, |byte, index| byte | index)
-    }));
+    (0..PER_BYTE).fold(0, |byte, i| byte | group[i] << (i * bits))
 }
 
 /// Undoes [`pack_row`]: fills `indices` from `packed`, which has [`packed_row`] bytes.
@@ -59,13 +63,19 @@ pub(crate) fn unpack_row(packed: &[u8], depth: u8, indices: &mut [u8]) {
 }
 
 fn unpack<const PER_BYTE: usize>(packed: &[u8], indices: &mut [u8]) {
+    let (groups, rest) = indices.as_chunks_mut::<PER_BYTE>();
+    for (group, &byte) in groups.iter_mut().zip(packed) {
+        *group = split(byte);
+    }
+    if let (false, Some(&byte)) = (rest.is_empty(), packed.last()) {
+        rest.copy_from_slice(&split::<PER_BYTE>(byte)[..rest.len()]);
+    }
+}
+
+fn split<const PER_BYTE: usize>(byte: u8) -> [u8; PER_BYTE] {
     let bits = 8 / PER_BYTE;
     let mask = (1u8 << bits) - 1;
-    for (group, &byte) in indices.chunks_mut(PER_BYTE).zip(packed) {
-        for (i, index) in group.iter_mut().enumerate() {
-            *index = byte >> (i * bits) & mask;
-        }
-    }
+    std::array::from_fn(|i| byte >> (i * bits) & mask)
 }
 
 #[cfg(test)]

@@ -84,6 +84,24 @@ impl Canvas {
         &mut self.pixels[at..][..width as usize]
     }
 
+    /// The same columns of two different rows: one to read, one to write.
+    pub(crate) fn two_rows(
+        &mut self,
+        x: u32,
+        width: u32,
+        read: u32,
+        write: u32,
+    ) -> (&[u32], &mut [u32]) {
+        let (read_at, write_at, width) = (self.at(x, read), self.at(x, write), width as usize);
+        if read < write {
+            let (above, below) = self.pixels.split_at_mut(write_at);
+            (&above[read_at..][..width], &mut below[..width])
+        } else {
+            let (above, below) = self.pixels.split_at_mut(read_at);
+            (&below[..width], &mut above[write_at..][..width])
+        }
+    }
+
     fn at(&self, x: u32, y: u32) -> usize {
         y as usize * self.width as usize + x as usize
     }

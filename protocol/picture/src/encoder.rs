@@ -1,23 +1,16 @@
 //! The sender's side: a screen, what of it the other side does not have yet, and how that is said.
 
-use crate::bits::{pack_row, put_varint};
-use crate::grid::{Dirt, Grid};
+use crate::anchors::{self, Move};
+use crate::bits::put_varint;
+use crate::grid::{Dirt, Grid, tiles_of};
 use crate::merge::{self, Piece};
-use crate::palette::{Palettes, Palettizer, depth_for};
-use crate::residual::Planes;
-use crate::scroll::{Finder, Scroll};
-use crate::stream::{self, Deflate};
+use crate::scroll::{self, Scroll};
 use crate::wire::*;
-use crate::{Canvas, PictureError, Rect, TILE, TILE_AREA};
+use crate::writer::Writer;
+use crate::{Canvas, PictureError, Rect, TILE};
 
-/// Fewest changed tiles of a piece for which a search for scrolling is worth its time (about 5 µs a tile).
-const SCROLL_MIN_TILES: usize = 6;
-
-/// Ops are handed to zstd when there are this many bytes: half of what zstd takes at once.
-const OPS_STEP: usize = 64 * 1024;
-
-/// Buffers above this many bytes are given back after an update: only whole pictures and noise need them.
-const KEEP: usize = 1024 * 1024;
+/// Fewest changed tiles of a piece for which a search for what moved is worth its time (about 5 µs a tile).
+const COPY_MIN_TILES: usize = 6;
 
 /// What an update is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +29,14 @@ pub struct Encoder {
     dirt: Vec<Dirt>,
     /// How many tiles have dirt.
     dirty: usize,
-    scrolls: Vec<Scroll>,
-    /// Pixels that `scrolls` move.
-    scrolled: u64,
+    copies: Vec<Move>,
+    /// Pixels that `copies` move.
+    copied: u64,
     needs_whole: bool,
     /// Of the next delta.
     number: u8,
-    finder: Finder,
+    scroll_finder: scroll::Finder,
+    move_finder: anchors::Finder,
     /// By tile of the piece being merged: whether it changed.
     survey: Vec<bool>,
     writer: Writer,
@@ -58,11 +52,12 @@ impl Encoder {
             grid,
             dirt: vec![Dirt::default(); grid.count() as usize],
             dirty: 0,
-            scrolls: Vec::new(),
-            scrolled: 0,
+            copies: Vec::new(),
+            copied: 0,
             needs_whole: true,
             number: 0,
-            finder: Finder::default(),
+            scroll_finder: scroll::Finder::default(),
+            move_finder: anchors::Finder::default(),
             survey: Vec::new(),
             writer: Writer::new()?,
         })
@@ -85,25 +80,15 @@ impl Encoder {
         let Some(piece) = Piece::clip(area, pixels, &self.canvas) else {
             return;
         };
-        let columns = tiles_of(piece.rect.x, piece.rect.width);
-        let rows = tiles_of(piece.rect.y, piece.rect.height);
-        let changed = self.look_over(&piece, columns, rows);
-        let scrolls = if changed >= SCROLL_MIN_TILES {
-            self.find_scrolls(&piece, columns, rows)
-        } else {
-            Vec::new()
-        };
-        let mut at = 0;
-        for row in rows.0..rows.1 {
-            for column in columns.0..columns.1 {
-                let x = column * TILE;
-                let scrolls = scrolls.iter().any(|scroll| overlaps_column(scroll, x));
-                if self.survey[at] && !scrolls {
-                    self.merge(&piece, row * self.grid.columns() + column);
-                }
-                at += 1;
+        let changed = self.look_over(&piece);
+        let mut scrolls = Vec::new();
+        if changed >= COPY_MIN_TILES && !self.needs_whole {
+            scrolls = self.find_scrolls(&piece);
+            if scrolls.is_empty() && self.make_move(&piece) {
+                self.look_over(&piece);
             }
         }
+        self.merge_tiles(&piece, &scrolls);
         for scroll in scrolls {
             self.merge_scrolled(&piece, scroll);
         }
@@ -111,7 +96,7 @@ impl Encoder {
 
     /// Whether the next update has anything to say.
     pub fn pending(&self) -> bool {
-        self.needs_whole || self.dirty > 0 || !self.scrolls.is_empty()
+        self.needs_whole || self.dirty > 0 || !self.copies.is_empty()
     }
 
     /// Appends one update to `out`. A delta is whole when the decoders cannot have the screen yet (after `new` and `resize`).
@@ -145,71 +130,82 @@ impl Encoder {
     fn forget_changes(&mut self) {
         self.dirt.fill(Dirt::default());
         self.dirty = 0;
-        self.scrolls.clear();
-        self.scrolled = 0;
+        self.copies.clear();
+        self.copied = 0;
     }
 
     /// Fills `survey` and counts the tiles of the piece that changed.
-    fn look_over(&mut self, piece: &Piece, columns: (u32, u32), rows: (u32, u32)) -> usize {
+    fn look_over(&mut self, piece: &Piece) -> usize {
         self.survey.clear();
-        for row in rows.0..rows.1 {
-            for column in columns.0..columns.1 {
-                let part = piece.part(&self.grid.tile(row * self.grid.columns() + column));
-                self.survey.push(merge::differs(&self.canvas, piece, &part));
-            }
+        for tile in self.grid.touched(&piece.rect) {
+            let part = piece.part(&self.grid.tile(tile));
+            self.survey.push(merge::differs(&self.canvas, piece, &part));
         }
         self.survey.iter().filter(|&&changed| changed).count()
     }
 
-    /// Copies that explain the piece and that decoders can follow: their sources must be what decoders have.
-    fn find_scrolls(
-        &mut self,
-        piece: &Piece,
-        columns: (u32, u32),
-        rows: (u32, u32),
-    ) -> Vec<Scroll> {
-        if self.needs_whole || rows.1 - rows.0 < 2 {
-            return Vec::new();
-        }
-        let wide = (columns.1 - columns.0) as usize;
-        let survey = &self.survey;
-        let changed = |x: u32| {
-            survey
-                .chunks_exact(wide)
-                .any(|row| row[(x / TILE - columns.0) as usize])
-        };
-        let mut scrolls = self.finder.find(&self.canvas, piece, changed);
-        let room = COPY_BUDGET * u64::from(self.canvas.width()) * u64::from(self.canvas.height());
+    /// Columns that scrolled, if decoders can follow.
+    fn find_scrolls(&mut self, piece: &Piece) -> Vec<Scroll> {
+        let (first, end) = tiles_of(piece.rect.x, piece.rect.width);
+        let rows = self.survey.chunks_exact((end - first) as usize);
+        let changed = |x: u32| rows.clone().any(|row| row[(x / TILE - first) as usize]);
+        let mut scrolls = self.scroll_finder.find(&self.canvas, piece, changed);
         scrolls.retain(|scroll| !self.is_dirty(&scroll.from()));
-        let area: u64 = scrolls.iter().map(|scroll| scroll.to.area()).sum();
-        if self.scrolled + area > room {
-            Vec::new()
-        } else {
+        let area = scrolls.iter().map(|scroll| scroll.to.area()).sum();
+        if self.may_copy(scrolls.len(), area) {
             scrolls
+        } else {
+            Vec::new()
         }
     }
 
-    /// Whether decoders lack a pixel of `rect`.
+    /// Moves what was dragged, on the canvas and for decoders. False when nothing was.
+    fn make_move(&mut self, piece: &Piece) -> bool {
+        let tiles = self.grid.touched(&piece.rect).zip(&self.survey);
+        let changed = tiles
+            .filter(|(_, changed)| **changed)
+            .map(|(tile, _)| piece.part(&self.grid.tile(tile)));
+        match self.move_finder.find(&self.canvas, piece, changed) {
+            Some(found) if !self.is_dirty(&found.from) && self.may_copy(1, found.to.area()) => {
+                self.canvas.copy(found.from, found.to.x, found.to.y);
+                self.note_copy(found);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn may_copy(&self, count: usize, area: u64) -> bool {
+        let screen = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
+        self.copied + area <= COPY_BUDGET * screen && self.copies.len() + count <= MAX_COPIES
+    }
+
+    fn note_copy(&mut self, copy: Move) {
+        self.copied += copy.to.area();
+        self.copies.push(copy);
+    }
+
+    /// Whether decoders lack a pixel of `rect`, which a copy would then spread.
     fn is_dirty(&self, rect: &Rect) -> bool {
-        if self.dirty == 0 {
-            return false;
-        }
-        let (columns, rows) = (tiles_of(rect.x, rect.width), tiles_of(rect.y, rect.height));
-        let mut tiles = (rows.0..rows.1)
-            .flat_map(|row| (columns.0..columns.1).map(move |column| (row, column)));
-        tiles.any(|(row, column)| {
-            let index = row * self.grid.columns() + column;
-            let dirt = &self.dirt[index as usize];
-            !dirt.is_empty() && dirt.on(&self.grid.tile(index)).intersects(rect)
-        })
+        self.dirty > 0
+            && self.grid.touched(rect).any(|tile| {
+                let dirt = &self.dirt[tile as usize];
+                !dirt.is_empty() && dirt.on(&self.grid.tile(tile)).intersects(rect)
+            })
     }
 
-    fn merge(&mut self, piece: &Piece, tile: u32) {
-        let part = piece.part(&self.grid.tile(tile));
-        let dirt = &mut self.dirt[tile as usize];
-        let clean = dirt.is_empty();
-        merge::merge_tile(&mut self.canvas, piece, &part, dirt);
-        self.dirty += usize::from(clean && !dirt.is_empty());
+    /// Merges the changed tiles that no scroll covers.
+    fn merge_tiles(&mut self, piece: &Piece, scrolls: &[Scroll]) {
+        for (tile, changed) in self.grid.touched(&piece.rect).zip(&self.survey) {
+            let area = self.grid.tile(tile);
+            if !changed || scrolls.iter().any(|scroll| shares_column(scroll, area.x)) {
+                continue;
+            }
+            let dirt = &mut self.dirt[tile as usize];
+            let clean = dirt.is_empty();
+            merge::merge_tile(&mut self.canvas, piece, &piece.part(&area), dirt);
+            self.dirty += usize::from(clean && !dirt.is_empty());
+        }
     }
 
     /// Merges the columns of a scroll, row by row in the order in which no row is overwritten before it is needed.
@@ -222,11 +218,7 @@ impl Encoder {
                 top + height - 1 - i
             };
             let inside = y >= scroll.to.y && u64::from(y) < scroll.to.bottom();
-            let source = if inside {
-                y.wrapping_add_signed(scroll.distance)
-            } else {
-                y
-            };
+            let source = inside.then(|| y.wrapping_add_signed(scroll.distance));
             self.merge_row(
                 piece,
                 &Rect {
@@ -237,12 +229,17 @@ impl Encoder {
                 source,
             );
         }
-        self.scrolled += scroll.to.area();
-        self.scrolls.push(scroll);
+        self.note_copy(Move {
+            from: scroll.from(),
+            to: scroll.to,
+        });
     }
 
-    /// Merges one row of several tiles, comparing with row `source`.
-    fn merge_row(&mut self, piece: &Piece, row: &Rect, source: u32) {
+    /// Merges one row of several tiles, comparing with row `source` if a copy brings that here.
+    fn merge_row(&mut self, piece: &Piece, row: &Rect, source: Option<u32>) {
+        if source.is_some_and(|source| !merge::merge_moved(&mut self.canvas, piece, row, source)) {
+            return;
+        }
         let first = row.y / TILE * self.grid.columns();
         let columns = tiles_of(row.x, row.width);
         for column in columns.0..columns.1 {
@@ -251,7 +248,10 @@ impl Encoder {
             let part = Rect { x, width, ..*row };
             let dirt = &mut self.dirt[(first + column) as usize];
             let clean = dirt.is_empty();
-            merge::merge_moved(&mut self.canvas, piece, &part, source, dirt);
+            match source {
+                Some(source) => merge::note_moved(&self.canvas, piece, &part, source, dirt),
+                None => merge::merge_tile(&mut self.canvas, piece, &part, dirt),
+            }
             self.dirty += usize::from(clean && !dirt.is_empty());
         }
     }
@@ -271,8 +271,8 @@ impl Encoder {
 
     fn write_delta(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
         self.number = self.number.wrapping_add(1);
-        for scroll in &self.scrolls {
-            self.writer.copy(scroll);
+        for copy in &self.copies {
+            self.writer.copy(copy);
         }
         for (index, dirt) in (0..).zip(&self.dirt).filter(|(_, dirt)| !dirt.is_empty()) {
             let tile = self.grid.tile(index);
@@ -284,192 +284,7 @@ impl Encoder {
     }
 }
 
-/// The tiles, first and behind the last, that a stretch of pixels touches.
-fn tiles_of(start: u32, length: u32) -> (u32, u32) {
-    (start / TILE, (start + length).div_ceil(TILE))
-}
-
 /// Whether the column of tiles at `x` belongs to the scroll; scrolls consist of whole columns of the piece.
-fn overlaps_column(scroll: &Scroll, x: u32) -> bool {
+fn shares_column(scroll: &Scroll, x: u32) -> bool {
     u64::from(x) < scroll.to.right() && x + TILE > scroll.to.x
-}
-
-/// Writes ops and residuals, and keeps all state that decoders mirror.
-struct Writer {
-    ops: Deflate,
-    residuals: Deflate,
-    palettes: Palettes,
-    palettizer: Palettizer,
-    planes: Planes,
-    /// The pixels of one tile.
-    pixels: Vec<u32>,
-    /// Ops that zstd has not got yet.
-    raw: Vec<u8>,
-    packed_ops: Vec<u8>,
-    packed_residuals: Vec<u8>,
-    /// Whether this update has residuals.
-    has_photo: bool,
-    /// The tile that needs no skip.
-    next_tile: u32,
-}
-
-impl Writer {
-    fn new() -> Result<Writer, PictureError> {
-        Ok(Writer {
-            ops: Deflate::new(stream::OPS_LEVEL, stream::OPS_WINDOW)?,
-            residuals: Deflate::new(stream::RESIDUALS_LEVEL, stream::RESIDUALS_WINDOW)?,
-            palettes: Palettes::new(),
-            palettizer: Palettizer::new(),
-            planes: Planes::new(),
-            pixels: Vec::with_capacity(TILE_AREA),
-            raw: Vec::new(),
-            packed_ops: Vec::new(),
-            packed_residuals: Vec::new(),
-            has_photo: false,
-            next_tile: 0,
-        })
-    }
-
-    fn reset(&mut self) -> Result<(), PictureError> {
-        self.start_update();
-        self.palettes.clear();
-        self.ops.reset()?;
-        self.residuals.reset()
-    }
-
-    fn start_update(&mut self) {
-        for buffer in [
-            &mut self.raw,
-            &mut self.packed_ops,
-            &mut self.packed_residuals,
-        ] {
-            buffer.clear();
-            buffer.shrink_to(KEEP);
-        }
-        self.has_photo = false;
-        self.next_tile = 0;
-    }
-
-    fn copy(&mut self, scroll: &Scroll) {
-        self.raw.push(OP_COPY);
-        let (from, to) = (scroll.from(), scroll.to);
-        for value in [from.x, from.y, to.x, to.y, to.width, to.height] {
-            put_varint(&mut self.raw, value);
-        }
-    }
-
-    /// Says `area` of a tile, or all of it.
-    fn tile(
-        &mut self,
-        canvas: &Canvas,
-        index: u32,
-        tile: &Rect,
-        area: Option<Rect>,
-    ) -> Result<(), PictureError> {
-        let part = area.unwrap_or(*tile);
-        let head = TileHead {
-            skip: index - self.next_tile,
-            part,
-            tile: *tile,
-        };
-        self.next_tile = index + 1;
-        self.pixels.clear();
-        for y in part.y..part.y + part.height {
-            self.pixels
-                .extend_from_slice(canvas.span(part.x, y, part.width));
-        }
-        if is_solid(&self.pixels) {
-            head.put(OP_SOLID, &mut self.raw);
-            put_colour(&mut self.raw, self.pixels[0]);
-        } else if self.palettizer.run(&self.pixels) && self.palette_pays() {
-            head.put(OP_PALETTE, &mut self.raw);
-            self.put_palette(part.width as usize);
-        } else {
-            head.put(OP_PHOTO, &mut self.raw);
-            let (predictor, residuals) = self.planes.split(&self.pixels, part.width as usize);
-            self.raw.push(predictor as u8);
-            self.residuals.push(residuals, &mut self.packed_residuals)?;
-            self.has_photo = true;
-        }
-        if self.raw.len() >= OPS_STEP {
-            self.ops.push(&self.raw, &mut self.packed_ops)?;
-            self.raw.clear();
-        }
-        Ok(())
-    }
-
-    /// Whether the palette and indices are shorter than residuals, which take about half of their three bytes a pixel.
-    fn palette_pays(&self) -> bool {
-        let colours = self.palettizer.colours.len();
-        let (area, depth) = (self.pixels.len(), depth_for(colours));
-        depth < 3 || 3 * colours + area < 3 * area / 2
-    }
-
-    fn put_palette(&mut self, width: usize) {
-        let colours = &self.palettizer.colours;
-        let depth = depth_for(colours.len());
-        if let Some(slot) = self.palettes.find(depth, colours) {
-            self.raw.push(depth | slot << 2);
-            self.palettizer.adopt(self.palettes.palette(depth, slot));
-        } else {
-            let slot = self.palettes.insert(depth, colours);
-            self.raw.push(depth | slot << 2 | PALETTE_FOLLOWS);
-            self.raw.push((colours.len() - 1) as u8);
-            for &colour in colours {
-                put_colour(&mut self.raw, colour);
-            }
-        }
-        for row in self.palettizer.indices.chunks_exact(width) {
-            pack_row(row, depth, &mut self.raw);
-        }
-    }
-
-    /// Appends both sections.
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
-        self.raw.push(OP_END);
-        self.ops.push(&self.raw, &mut self.packed_ops)?;
-        self.ops.flush(&mut self.packed_ops)?;
-        if self.has_photo {
-            self.residuals.flush(&mut self.packed_residuals)?;
-        }
-        for section in [&self.packed_ops, &self.packed_residuals] {
-            put_varint(out, section.len() as u32);
-            out.extend_from_slice(section);
-        }
-        self.start_update();
-        Ok(())
-    }
-}
-
-/// Which tile, and which part of it.
-struct TileHead {
-    skip: u32,
-    part: Rect,
-    tile: Rect,
-}
-
-impl TileHead {
-    fn put(&self, op: u8, out: &mut Vec<u8>) {
-        let next = if self.skip == 0 { TAG_NEXT } else { 0 };
-        let area = if self.part == self.tile { 0 } else { TAG_AREA };
-        out.push(op | next | area);
-        if self.skip > 0 {
-            put_varint(out, self.skip);
-        }
-        if self.part != self.tile {
-            let (x, y) = (self.part.x - self.tile.x, self.part.y - self.tile.y);
-            out.extend([x, y, self.part.width - 1, self.part.height - 1].map(|value| value as u8));
-        }
-    }
-}
-
-fn is_solid(pixels: &[u32]) -> bool {
-    let first = pixels[0];
-    let same = |row: &[u32]| row.iter().fold(0, |bits, pixel| bits | (pixel ^ first)) == 0;
-    pixels.chunks(TILE as usize).all(same)
-}
-
-fn put_colour(out: &mut Vec<u8>, colour: u32) {
-    let [blue, green, red, _] = colour.to_le_bytes();
-    out.extend([red, green, blue]);
 }

@@ -22,6 +22,14 @@ impl Grid {
         self.columns() * self.height.div_ceil(TILE)
     }
 
+    /// The tiles that a rectangle on the screen touches, row by row.
+    pub(crate) fn touched(&self, rect: &Rect) -> impl Iterator<Item = u32> + use<> {
+        let (columns, rows) = (tiles_of(rect.x, rect.width), tiles_of(rect.y, rect.height));
+        let wide = self.columns();
+        (rows.0..rows.1)
+            .flat_map(move |row| (columns.0..columns.1).map(move |column| row * wide + column))
+    }
+
     /// The pixels of tile `index`, which must exist.
     pub(crate) fn tile(&self, index: u32) -> Rect {
         let x = index % self.columns() * TILE;
@@ -33,6 +41,11 @@ impl Grid {
             height: TILE.min(self.height - y),
         }
     }
+}
+
+/// The rows or columns of tiles, first and behind the last, that a stretch of pixels touches.
+pub(crate) fn tiles_of(start: u32, length: u32) -> (u32, u32) {
+    (start / TILE, (start + length).div_ceil(TILE))
 }
 
 /// The smallest rectangle around the changed pixels of one tile, in pixels from the tile's corner; the ends are exclusive.

@@ -68,6 +68,7 @@
 //! An encoder at 1920×1080 holds about 12 MB: 8.3 the screen, 2.3 and 0.7 the two zstd streams, the rest row hashes, and room for one
 //! update. A decoder holds the screen and about 2 MB.
 
+mod anchors;
 mod bits;
 mod canvas;
 mod decoder;
@@ -80,6 +81,7 @@ mod residual;
 mod scroll;
 mod stream;
 mod wire;
+mod writer;
 
 pub use canvas::{Canvas, Rect};
 pub use decoder::Decoder;

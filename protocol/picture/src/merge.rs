@@ -76,20 +76,26 @@ pub(crate) fn merge_tile(canvas: &mut Canvas, piece: &Piece, part: &Rect, dirt: 
     }
 }
 
-/// Merges one row of one tile that is compared with what a copy brings there: `source`, in the same columns.
-pub(crate) fn merge_moved(
-    canvas: &mut Canvas,
-    piece: &Piece,
-    part: &Rect,
-    source: u32,
-    dirt: &mut Dirt,
-) {
-    let new = piece.span(part.x, part.y, part.width);
-    let moved = canvas.span(part.x, source, part.width);
-    if row_differs(new, moved) {
-        note(dirt, new, moved, part.x % TILE, part.y % TILE);
+/// Merges one row of any width where a copy has brought row `source` of the canvas. Whether that left a difference.
+pub(crate) fn merge_moved(canvas: &mut Canvas, piece: &Piece, row: &Rect, source: u32) -> bool {
+    let new = piece.span(row.x, row.y, row.width);
+    let (moved, old) = canvas.two_rows(row.x, row.width, source, row.y);
+    let mut bits = 0;
+    for ((new, moved), old) in new.iter().zip(moved).zip(old) {
+        let pixel = new & RGB;
+        bits |= pixel ^ moved;
+        *old = pixel;
     }
-    store(new, canvas.span_mut(part.x, part.y, part.width));
+    bits != 0
+}
+
+/// Notes what a copy of row `source` got wrong in one row of one tile.
+pub(crate) fn note_moved(canvas: &Canvas, piece: &Piece, row: &Rect, source: u32, dirt: &mut Dirt) {
+    let new = piece.span(row.x, row.y, row.width);
+    let moved = canvas.span(row.x, source, row.width);
+    if row_differs(new, moved) {
+        note(dirt, new, moved, row.x % TILE, row.y % TILE);
+    }
 }
 
 /// Compares without a branch inside, so that it becomes vector code.

@@ -53,18 +53,27 @@ impl Palettizer {
     pub(crate) fn run(&mut self, pixels: &[u32]) -> bool {
         self.keys.fill(EMPTY);
         self.colours.clear();
-        self.indices.clear();
+        let mut indices = std::mem::take(&mut self.indices);
+        indices.resize(pixels.len(), 0);
+        let fits = self.index(pixels, &mut indices);
+        self.indices = indices;
+        if fits {
+            self.sort();
+        }
+        fits
+    }
+
+    fn index(&mut self, pixels: &[u32], indices: &mut [u8]) -> bool {
         let (mut last, mut id) = (EMPTY, 0);
-        for &pixel in pixels {
+        for (index, &pixel) in indices.iter_mut().zip(pixels) {
             if pixel != last {
                 let Some(found) = self.id_of(pixel) else {
                     return false;
                 };
                 (last, id) = (pixel, found);
             }
-            self.indices.push(id);
+            *index = id;
         }
-        self.sort();
         true
     }
 

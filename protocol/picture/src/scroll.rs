@@ -82,7 +82,6 @@ impl Finder {
 
     fn hash(&mut self, canvas: &Canvas, piece: &Piece, changed: impl Fn(u32) -> bool) {
         self.strips.clear();
-        self.rows.clear();
         let area = piece.rect;
         let end = area.x + area.width;
         let mut x = area.x;
@@ -91,12 +90,19 @@ impl Finder {
             if changed(x) {
                 let width = next.min(end) - x;
                 self.strips.push(Strip { x, width });
-                self.rows.extend((area.y..area.y + area.height).map(|y| {
-                    let (old, new) = (canvas.span(x, y, width), piece.span(x, y, width));
-                    (hash_row(old), hash_row(new))
-                }));
             }
             x = next;
+        }
+        // Row by row, as they lie in memory: strip by strip takes three times as long.
+        let height = area.height as usize;
+        self.rows.clear();
+        self.rows.resize(self.strips.len() * height, (0, 0));
+        for y in 0..area.height {
+            for (i, strip) in self.strips.iter().enumerate() {
+                let old = canvas.span(strip.x, area.y + y, strip.width);
+                let new = piece.span(strip.x, area.y + y, strip.width);
+                self.rows[i * height + y as usize] = (hash_row(old), hash_row(new));
+            }
         }
     }
 
@@ -205,20 +211,29 @@ fn around(a: &Rect, b: &Rect) -> Rect {
     }
 }
 
-/// Eight lanes, so that it becomes vector code; rotation makes the order of pixels count.
+/// A sum without order, so that it becomes vector code; what is mixed in makes the place of each pixel count.
 fn hash_row(pixels: &[u32]) -> u32 {
-    let mut lanes = [0u32; 8];
-    let chunks = pixels.chunks_exact(lanes.len());
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (lane, pixel) in lanes.iter_mut().zip(chunk) {
-            *lane = lane.rotate_left(5).wrapping_add(pixel & RGB);
-        }
-    }
-    for (lane, pixel) in lanes.iter_mut().zip(rest) {
-        *lane = lane.rotate_left(5).wrapping_add(pixel & RGB);
-    }
-    lanes.iter().fold(0, |hash: u32, lane| {
-        (hash ^ lane).wrapping_mul(0x9E37_79B1).rotate_left(15)
-    })
+    let sum = pixels
+        .iter()
+        .zip(&PLACES)
+        .fold(0u32, |sum, (pixel, place)| {
+            let mixed = (pixel & RGB) ^ place;
+            sum.wrapping_add(mixed ^ (mixed << 7))
+        });
+    sum.wrapping_mul(0x9E37_79B1)
 }
+
+/// A different pattern of bits for each pixel of a row.
+const PLACES: [u32; TILE as usize] = {
+    let mut places = [0; TILE as usize];
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut i = 0;
+    while i < places.len() {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        places[i] = (state >> 32) as u32;
+        i += 1;
+    }
+    places
+};

@@ -112,15 +112,11 @@ impl Scene {
     pub fn photo(&mut self, x: u32, y: u32, width: u32, height: u32, seed: u64) {
         let mut dice = Dice(seed);
         self.draw(x, y, width, height, |dx, dy| {
-            let wave = |a: u32, b: u32, scale: f32| {
-                let angle = (dx * a + dy * b) as f32 / scale;
-                120.0 + 90.0 * angle.sin()
-            };
-            let grain = dice.below(5);
-            let channel = |value: f32| (value as u32 + grain).min(255);
-            channel(wave(3, 1, 700.0)) << 16
-                | channel(wave(1, 2, 500.0)) << 8
-                | channel(wave(2, 3, 900.0))
+            let (dx, dy) = (i64::from(dx), i64::from(dy));
+            let grain = i64::from(dice.below(5));
+            let [red, green, blue] = [(3, 1, 2200), (1, 2, 1570), (2, 3, 2830)]
+                .map(|(a, b, period)| (120 + wave(dx * a + dy * b, period) + grain) as u32);
+            red << 16 | green << 8 | blue
         });
     }
 
@@ -166,6 +162,14 @@ impl Scene {
             .map(|y| &self.pixels[(y * self.width + x) as usize..][..width as usize]);
         rows.flatten().copied().collect()
     }
+}
+
+/// Much like 90·sin, in whole numbers so that it is the same on every machine.
+fn wave(at: i64, period: i64) -> i64 {
+    let half = period / 2;
+    let place = at % half;
+    let arch = 360 * place * (half - place) / (half * half);
+    if at / half % 2 == 0 { arch } else { -arch }
 }
 
 fn mix(paper: u32, ink: u32, part: u32) -> u32 {

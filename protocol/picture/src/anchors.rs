@@ -1,0 +1,314 @@
+//! Finding a window that was dragged: one rectangle that moved in any direction.
+//!
+//! A few busy stretches of the changed tiles, the *probes*, are hashed. A rolling hash over the old rows finds where they were, until
+//! enough of them agree on an offset. What the offset explains is then measured by comparing pixels. As with scrolling this
+//! only proposes: merging the piece finds whatever the copy gets wrong.
+
+use crate::merge::Piece;
+use crate::{Canvas, RGB, Rect};
+
+/// Pixels of a probe: wide enough that busy ones rarely repeat.
+const PROBE: usize = 16;
+
+/// Rows of a tile that get a probe each, in pixels from its top: an odd distance, so that no period of text falls in step with it.
+const PROBE_ROWS: [u32; 4] = [3, 20, 37, 54];
+
+/// Fewest changes of colour in a probe: less is an edge or a frame, which looks alike in many places.
+const BUSY: usize = 4;
+
+/// Probes that must agree on an offset: by chance a few do.
+const AGREE: u32 = 8;
+
+/// Most different offsets that are counted: when there are more the content is too even to tell.
+const OFFSETS: usize = 64;
+
+/// Old pixels searched at most, so that video doesn't pay much (about a millisecond) for what it never finds.
+const SEARCH: u64 = 512 * 1024;
+
+/// log2 of the slots of the probe table, far more than there are probes.
+const TABLE_BITS: u32 = 12;
+
+/// Factor of the rolling hash; odd, with bits everywhere.
+const FACTOR: u32 = 0x2C92_77B5;
+
+/// The same to the power of [`PROBE`].
+const LEAVING: u32 = FACTOR.wrapping_pow(PROBE as u32);
+
+/// Width in pixels of the stretches whose rows are compared to measure what moved.
+const STRETCH: u32 = 16;
+
+/// What moved, before and after; both lie in the piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub(crate) from: Rect,
+    pub(crate) to: Rect,
+}
+
+/// Room for the search, kept between pieces.
+#[derive(Default)]
+pub(crate) struct Finder {
+    /// Hash and place of each probe by slot; several in a slot leave none.
+    table: Vec<Slot>,
+    offsets: Vec<(Offset, u32)>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Slot {
+    #[default]
+    Free,
+    Shared,
+    Probe {
+        hash: u32,
+        x: u32,
+        y: u32,
+    },
+}
+
+/// From where a pixel is now to where it was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Offset {
+    x: i32,
+    y: i32,
+}
+
+impl Finder {
+    /// The rectangle that moved, if one explains enough of the changed tiles (their parts in the piece).
+    pub(crate) fn find(
+        &mut self,
+        canvas: &Canvas,
+        piece: &Piece,
+        changed: impl Iterator<Item = Rect>,
+    ) -> Option<Move> {
+        self.table.clear();
+        self.table.resize(1 << TABLE_BITS, Slot::Free);
+        let probes: u32 = changed.map(|part| self.probe(canvas, piece, &part)).sum();
+        if probes < AGREE {
+            return None;
+        }
+        let offset = self.search(canvas, piece)?;
+        Extent::new(piece.rect, offset)?.measure(canvas, piece)
+    }
+
+    /// Sets probes in a changed part of the piece, and counts them.
+    fn probe(&mut self, canvas: &Canvas, piece: &Piece, part: &Rect) -> u32 {
+        let mut count = 0;
+        let rows = PROBE_ROWS.into_iter().filter(|&row| row < part.height);
+        for y in rows.map(|row| part.y + row) {
+            let new = piece.span(part.x, y, part.width);
+            let old = canvas.span(part.x, y, part.width);
+            let starts = (0..(new.len() + 1).saturating_sub(PROBE)).step_by(PROBE / 2);
+            let stretch = |at: usize| at..at + PROBE;
+            let mut starts = starts.filter(|&at| is_busy(&new[stretch(at)]));
+            let place = starts.find(|&at| differ(&new[stretch(at)], &old[stretch(at)]));
+            if let Some(at) = place {
+                self.set(hash(&new[stretch(at)]), part.x + at as u32, y);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    fn set(&mut self, hash: u32, x: u32, y: u32) {
+        let slot = &mut self.table[slot_of(hash)];
+        *slot = if let Slot::Free = slot {
+            Slot::Probe { hash, x, y }
+        } else {
+            Slot::Shared
+        };
+    }
+
+    /// The offset on which enough probes agree.
+    fn search(&mut self, canvas: &Canvas, piece: &Piece) -> Option<Offset> {
+        self.offsets.clear();
+        let area = piece.rect;
+        let rows = (SEARCH / u64::from(area.width)).min(u64::from(area.height)) as u32;
+        for y in area.y..area.y + rows {
+            let old = canvas.span(area.x, y, area.width);
+            let first = old.get(..PROBE)?;
+            let mut rolling = hash(first);
+            let mut found = self.look(rolling, area.x, y);
+            for (x, (leaves, enters)) in (area.x + 1..).zip(old.iter().zip(&old[PROBE..])) {
+                let entered = rolling.wrapping_mul(FACTOR).wrapping_add(*enters);
+                rolling = entered.wrapping_sub(leaves.wrapping_mul(LEAVING));
+                found = found.or_else(|| self.look(rolling, x, y));
+            }
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Counts the probe that looks like the old stretch at `x`, `y`; its offset when that settles the matter.
+    #[inline]
+    fn look(&mut self, hash: u32, x: u32, y: u32) -> Option<Offset> {
+        match self.table[slot_of(hash)] {
+            Slot::Probe {
+                hash: probe,
+                x: now_x,
+                y: now_y,
+            } if probe == hash => self.count(Offset {
+                x: x as i32 - now_x as i32,
+                y: y as i32 - now_y as i32,
+            }),
+            _ => None,
+        }
+    }
+
+    fn count(&mut self, offset: Offset) -> Option<Offset> {
+        if let Some((_, votes)) = self.offsets.iter_mut().find(|(other, _)| *other == offset) {
+            *votes += 1;
+            return (*votes >= AGREE).then_some(offset);
+        }
+        if self.offsets.len() < OFFSETS {
+            self.offsets.push((offset, 1));
+        }
+        None
+    }
+}
+
+/// Measures what an offset explains.
+struct Extent {
+    /// The pixels that are in the piece now and were in it before.
+    area: Rect,
+    offset: Offset,
+    /// Around the stretches that are explained: left, top, right, bottom.
+    bounds: Option<(u32, u32, u32, u32)>,
+    gain: u32,
+    harm: u32,
+}
+
+impl Extent {
+    fn new(piece: Rect, offset: Offset) -> Option<Extent> {
+        let (x, width) = overlap(piece.x, piece.width, offset.x)?;
+        let (y, height) = overlap(piece.y, piece.height, offset.y)?;
+        let area = Rect {
+            x,
+            y,
+            width,
+            height,
+        };
+        Some(Extent {
+            area,
+            offset,
+            bounds: None,
+            gain: 0,
+            harm: 0,
+        })
+    }
+
+    fn measure(mut self, canvas: &Canvas, piece: &Piece) -> Option<Move> {
+        for y in self.area.y..self.area.y + self.area.height {
+            for x in (self.area.x..self.area.x + self.area.width).step_by(STRETCH as usize) {
+                self.compare(canvas, piece, x, y);
+            }
+        }
+        let (left, top, right, bottom) = self.bounds.filter(|_| self.gain > 2 * self.harm)?;
+        let mut to = Rect {
+            x: left,
+            y: top,
+            width: right - left,
+            height: bottom - top,
+        };
+        self.widen(canvas, piece, &mut to);
+        let x = to.x.wrapping_add_signed(self.offset.x);
+        let y = to.y.wrapping_add_signed(self.offset.y);
+        Some(Move {
+            from: Rect { x, y, ..to },
+            to,
+        })
+    }
+
+    fn compare(&mut self, canvas: &Canvas, piece: &Piece, x: u32, y: u32) {
+        let width = STRETCH.min(self.area.x + self.area.width - x);
+        let new = piece.span(x, y, width);
+        let moved = !differ(new, self.before(canvas, x, y, width));
+        let stayed = !differ(new, canvas.span(x, y, width));
+        if moved && !stayed {
+            self.gain += 1;
+            let (left, top, right, bottom) = self.bounds.unwrap_or((x, y, x, y));
+            self.bounds = Some((
+                left.min(x),
+                top.min(y),
+                right.max(x + width),
+                bottom.max(y + 1),
+            ));
+        } else if stayed && !moved && self.inside(x, y) {
+            self.harm += 1;
+        }
+    }
+
+    /// Whether the explained stretches so far enclose this one from the left, top and right.
+    fn inside(&self, x: u32, y: u32) -> bool {
+        self.bounds
+            .is_some_and(|(left, top, right, _)| x >= left && x < right && y >= top)
+    }
+
+    /// Adds the columns at both sides that are narrower than a stretch.
+    fn widen(&self, canvas: &Canvas, piece: &Piece, to: &mut Rect) {
+        for _ in 1..STRETCH {
+            if to.x > self.area.x && self.explains_column(canvas, piece, to, to.x - 1) {
+                to.x -= 1;
+                to.width += 1;
+            }
+            if to.right() < self.area.right()
+                && self.explains_column(canvas, piece, to, to.x + to.width)
+            {
+                to.width += 1;
+            }
+        }
+    }
+
+    /// Whether most of a column beside `to` moved along, judged by every fourth pixel.
+    fn explains_column(&self, canvas: &Canvas, piece: &Piece, to: &Rect, x: u32) -> bool {
+        let rows = (to.y..to.y + to.height).step_by(4);
+        let count = rows.len();
+        let moved = rows.filter(|&y| !differ(piece.span(x, y, 1), self.before(canvas, x, y, 1)));
+        moved.count() * 4 >= count * 3
+    }
+
+    fn before<'a>(&self, canvas: &'a Canvas, x: u32, y: u32, width: u32) -> &'a [u32] {
+        canvas.span(
+            x.wrapping_add_signed(self.offset.x),
+            y.wrapping_add_signed(self.offset.y),
+            width,
+        )
+    }
+}
+
+/// The part of `start..start + length` that stays in it when moved by `offset`.
+fn overlap(start: u32, length: u32, offset: i32) -> Option<(u32, u32)> {
+    let rest = length
+        .checked_sub(offset.unsigned_abs())
+        .filter(|&rest| rest > 0)?;
+    Some((
+        if offset < 0 {
+            start + offset.unsigned_abs()
+        } else {
+            start
+        },
+        rest,
+    ))
+}
+
+fn is_busy(pixels: &[u32]) -> bool {
+    pixels
+        .windows(2)
+        .filter(|pair| (pair[0] ^ pair[1]) & RGB != 0)
+        .count()
+        >= BUSY
+}
+
+fn differ(a: &[u32], b: &[u32]) -> bool {
+    a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b)) & RGB != 0
+}
+
+fn hash(pixels: &[u32]) -> u32 {
+    pixels.iter().fold(0, |hash, pixel| {
+        hash.wrapping_mul(FACTOR).wrapping_add(pixel & RGB)
+    })
+}
+
+fn slot_of(hash: u32) -> usize {
+    (hash.wrapping_mul(0x9E37_79B1) >> (32 - TABLE_BITS)) as usize
+}
