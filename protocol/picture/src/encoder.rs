@@ -134,12 +134,23 @@ impl Encoder {
         self.copied = 0;
     }
 
-    /// Fills `survey` and counts the tiles of the piece that changed.
+    /// Fills `survey` and counts the tiles of the piece that changed. Row by row, as pixels lie in memory; a tile that differs
+    /// is not looked at any further.
     fn look_over(&mut self, piece: &Piece) -> usize {
+        let area = &piece.rect;
+        let columns = tiles_of(area.x, area.width);
+        let rows = tiles_of(area.y, area.height);
+        let wide = (columns.1 - columns.0) as usize;
         self.survey.clear();
-        for tile in self.grid.touched(&piece.rect) {
-            let part = piece.part(&self.grid.tile(tile));
-            self.survey.push(merge::differs(&self.canvas, piece, &part));
+        self.survey.resize(wide * (rows.1 - rows.0) as usize, false);
+        for y in area.y..area.y + area.height {
+            let start = (y / TILE - rows.0) as usize * wide;
+            for (column, changed) in (columns.0..).zip(&mut self.survey[start..start + wide]) {
+                if !*changed {
+                    let (x, width) = piece.columns_in(column * TILE);
+                    *changed = merge::differs(&self.canvas, piece, x, y, width);
+                }
+            }
         }
         self.survey.iter().filter(|&&changed| changed).count()
     }
@@ -194,17 +205,38 @@ impl Encoder {
             })
     }
 
-    /// Merges the changed tiles that no scroll covers.
+    /// Merges the changed tiles that no scroll covers, row by row.
     fn merge_tiles(&mut self, piece: &Piece, scrolls: &[Scroll]) {
-        for (tile, changed) in self.grid.touched(&piece.rect).zip(&self.survey) {
-            let area = self.grid.tile(tile);
-            if !changed || scrolls.iter().any(|scroll| shares_column(scroll, area.x)) {
-                continue;
+        let area = piece.rect;
+        let columns = tiles_of(area.x, area.width);
+        let wide = (columns.1 - columns.0) as usize;
+        let first_row = area.y / TILE;
+        for column in columns.0..columns.1 {
+            if scrolls
+                .iter()
+                .any(|scroll| shares_column(scroll, column * TILE))
+            {
+                let tiles = self.survey.iter_mut().skip((column - columns.0) as usize);
+                tiles.step_by(wide).for_each(|changed| *changed = false);
             }
-            let dirt = &mut self.dirt[tile as usize];
-            let clean = dirt.is_empty();
-            merge::merge_tile(&mut self.canvas, piece, &piece.part(&area), dirt);
-            self.dirty += usize::from(clean && !dirt.is_empty());
+        }
+        for y in area.y..area.y + area.height {
+            let start = (y / TILE - first_row) as usize * wide;
+            for column in columns.0..columns.1 {
+                if self.survey[start + (column - columns.0) as usize] {
+                    let (x, width) = piece.columns_in(column * TILE);
+                    self.merge_span(
+                        piece,
+                        Rect {
+                            x,
+                            y,
+                            width,
+                            height: 1,
+                        },
+                        None,
+                    );
+                }
+            }
         }
     }
 
@@ -240,20 +272,23 @@ impl Encoder {
         if source.is_some_and(|source| !merge::merge_moved(&mut self.canvas, piece, row, source)) {
             return;
         }
-        let first = row.y / TILE * self.grid.columns();
         let columns = tiles_of(row.x, row.width);
         for column in columns.0..columns.1 {
-            let x = (column * TILE).max(row.x);
-            let width = (u64::from(column + 1) * u64::from(TILE)).min(row.right()) as u32 - x;
-            let part = Rect { x, width, ..*row };
-            let dirt = &mut self.dirt[(first + column) as usize];
-            let clean = dirt.is_empty();
-            match source {
-                Some(source) => merge::note_moved(&self.canvas, piece, &part, source, dirt),
-                None => merge::merge_tile(&mut self.canvas, piece, &part, dirt),
-            }
-            self.dirty += usize::from(clean && !dirt.is_empty());
+            let (x, width) = piece.columns_in(column * TILE);
+            self.merge_span(piece, Rect { x, width, ..*row }, source);
         }
+    }
+
+    /// Merges one row of one tile.
+    fn merge_span(&mut self, piece: &Piece, span: Rect, source: Option<u32>) {
+        let tile = span.y / TILE * self.grid.columns() + span.x / TILE;
+        let dirt = &mut self.dirt[tile as usize];
+        let clean = dirt.is_empty();
+        match source {
+            Some(source) => merge::note_moved(&self.canvas, piece, &span, source, dirt),
+            None => merge::merge_row(&mut self.canvas, piece, &span, dirt),
+        }
+        self.dirty += usize::from(clean && !dirt.is_empty());
     }
 
     fn write_whole(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {

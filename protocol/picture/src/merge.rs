@@ -39,6 +39,13 @@ impl<'a> Piece<'a> {
         &self.pixels[at..][..width as usize]
     }
 
+    /// Where in the column of tiles at `x` the piece begins, and how wide it is there.
+    pub(crate) fn columns_in(&self, x: u32) -> (u32, u32) {
+        let first = x.max(self.rect.x);
+        let end = u64::from(x + TILE).min(self.rect.right()) as u32;
+        (first, end - first)
+    }
+
     /// The part of `tile` inside the piece; they must meet.
     pub(crate) fn part(&self, tile: &Rect) -> Rect {
         let (x, y) = (tile.x.max(self.rect.x), tile.y.max(self.rect.y));
@@ -53,26 +60,18 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Whether `part` (of one tile) of the piece differs from the canvas; stops at the first row that does.
-pub(crate) fn differs(canvas: &Canvas, piece: &Piece, part: &Rect) -> bool {
-    let mut rows = part.y..part.y + part.height;
-    rows.any(|y| {
-        row_differs(
-            piece.span(part.x, y, part.width),
-            canvas.span(part.x, y, part.width),
-        )
-    })
+/// Whether `width` pixels at `x`, `y` of the piece differ from the canvas.
+pub(crate) fn differs(canvas: &Canvas, piece: &Piece, x: u32, y: u32, width: u32) -> bool {
+    row_differs(piece.span(x, y, width), canvas.span(x, y, width))
 }
 
-/// Merges `part`, which lies in the tile whose corner is a multiple of [`TILE`].
-pub(crate) fn merge_tile(canvas: &mut Canvas, piece: &Piece, part: &Rect, dirt: &mut Dirt) {
-    for y in part.y..part.y + part.height {
-        let new = piece.span(part.x, y, part.width);
-        let old = canvas.span_mut(part.x, y, part.width);
-        if row_differs(new, old) {
-            note(dirt, new, old, part.x % TILE, y % TILE);
-            store(new, old);
-        }
+/// Merges one row of one tile.
+pub(crate) fn merge_row(canvas: &mut Canvas, piece: &Piece, row: &Rect, dirt: &mut Dirt) {
+    let new = piece.span(row.x, row.y, row.width);
+    let old = canvas.span_mut(row.x, row.y, row.width);
+    if row_differs(new, old) {
+        note(dirt, new, old, row.x % TILE, row.y % TILE);
+        store(new, old);
     }
 }
 
