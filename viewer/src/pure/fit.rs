@@ -53,6 +53,13 @@ impl View {
     /// Places a picture of `canvas` pixels into `port`, the part of the window that is left for it.
     pub fn place(&self, canvas: (u32, u32), monitors: &[Monitor], port: Rect) -> Placement {
         let source = self.source(canvas, monitors);
+        if area::is_empty(source) {
+            return Placement {
+                shown: source,
+                placed: centred(port, 0, 0),
+                hidden: (0, 0),
+            };
+        }
         match self.scale {
             Scale::Fit => fit(source, port),
             Scale::OneToOne => self.one_to_one(source, port),
@@ -228,7 +235,7 @@ impl Placement {
 
 /// Which of `placed` pixels depend on `length` of `shown` pixels from `start`.
 fn spread(start: u32, length: u32, shown: u32, placed: u32) -> (u32, u32) {
-    if placed % shown == 0 {
+    if placed.is_multiple_of(shown) {
         let factor = placed / shown;
         return (start * factor, length * factor);
     }
@@ -341,6 +348,22 @@ mod tests {
         );
         view.push((200.0, 150.0), (0.0, 150.0), port, hidden);
         assert_eq!(view.pan, (0.0, 0.0));
+    }
+
+    #[test]
+    fn before_the_first_picture_there_is_nothing_to_place() {
+        for view in [
+            View::default(),
+            View {
+                scale: Scale::OneToOne,
+                ..View::default()
+            },
+        ] {
+            let placement = view.place((0, 0), &monitors(), rect(0, 28, 1280, 772));
+            assert!(placement.is_empty());
+            assert_eq!(placement.to_remote(5.0, 5.0), (0, 0));
+            assert_eq!(placement.damaged(rect(0, 0, 9, 9)), None);
+        }
     }
 
     #[test]

@@ -115,6 +115,15 @@ impl Drawn {
         }
     }
 
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// Premultiplied 0xAARRGGBB, row by row.
+    pub fn pixels(&self) -> &[u32] {
+        &self.shape
+    }
+
     /// The top left corner in the window when it points at this remote pixel.
     fn corner(&self, placement: &Placement, at: (i32, i32)) -> (i64, i64) {
         let (x, y) = placement.to_window(at.0, at.1);

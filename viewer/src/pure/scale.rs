@@ -43,7 +43,8 @@ enum Way {
 
 impl Scaler {
     pub fn new(from: (u32, u32), to: (u32, u32)) -> Scaler {
-        let whole = from.0 > 0 && from.1 > 0 && to.0 % from.0 == 0 && to.1 % from.1 == 0;
+        let whole =
+            from.0 > 0 && from.1 > 0 && to.0.is_multiple_of(from.0) && to.1.is_multiple_of(from.1);
         let way = if from == to {
             Way::Copy
         } else if whole {
@@ -175,7 +176,8 @@ impl Taps {
             spans: Vec::with_capacity(to as usize),
             weights: Vec::new(),
         };
-        for target in 0..to {
+        let to_fill = if from > 0 { to } else { 0 };
+        for target in 0..to_fill {
             if to < from {
                 taps.shrink(target, u64::from(from), u64::from(to));
             } else {

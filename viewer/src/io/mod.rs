@@ -1,0 +1,3 @@
+//! What joins: the window, the terminal, the network. Decides nothing.
+
+pub mod window;

@@ -1,0 +1,88 @@
+//! The viewer's window: the remote screen, the bar, mouse and keyboard; the same for a live session and for a replay.
+//!
+//! The window runs on the main thread and waits for events; nothing polls. Other threads speak to it by [`WindowHandle`], and
+//! it answers with [`Did`]. Updates are decoded on the thread that brings them and drawn as soon as they are, only where they changed.
+//!
+//! Absent: the network, recordings, files. What to draw and what a key means is decided in `pure`.
+
+mod app;
+mod code;
+mod cursor;
+mod event_loop;
+mod handle;
+mod hands;
+mod keys;
+mod panels;
+mod picture;
+mod strip;
+
+use std::sync::Arc;
+
+use sightline_ends::content::Input;
+
+pub use crate::pure::bar::Bar;
+pub use crate::pure::fit::Scale;
+pub use crate::pure::playback::{Mark, Playback, ReplayAct};
+pub use code::ask_code;
+pub use handle::WindowHandle;
+
+/// How the window starts.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub title: String,
+    /// A recording is shown: no input, but controls for time.
+    pub replay: bool,
+    pub fullscreen: bool,
+    pub scale: Scale,
+}
+
+/// What happened in the window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Did {
+    /// The technician's mouse or keyboard, in remote terms. Only while control is granted.
+    Input(Input),
+    /// The technician wants to end the session.
+    End,
+    /// The window is being closed.
+    Closed,
+    /// Everything up to this update was handed to the screen.
+    Presented { frame: u64 },
+    /// The auditor wants something of the replay.
+    Replay(ReplayAct),
+}
+
+/// Why the window is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The person closed it.
+    Closed,
+    /// [`WindowHandle::close`] was called.
+    Told,
+}
+
+/// Why there is no window, or no longer one.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    #[error("no window can be opened: {0}")]
+    Open(String),
+    #[error("the window cannot be drawn: {0}")]
+    Draw(#[from] softbuffer::SoftBufferError),
+    #[error("the display is gone: {0}")]
+    Loop(#[from] winit::error::EventLoopError),
+}
+
+/// Opens the window and runs it, on this thread, until it is closed. `make` gets the handle before the window opens, to
+/// start what feeds it; `did` is called on this thread and must not block.
+pub fn run(
+    options: Options,
+    make: impl FnOnce(WindowHandle),
+    did: impl Fn(Did) + Send + 'static,
+) -> Result<Ended, WindowError> {
+    event_loop::with(|event_loop| {
+        let shared = Arc::new(handle::Shared::new(event_loop.create_proxy()));
+        make(WindowHandle::new(shared.clone()));
+        let mut app = app::App::new(options, shared, Box::new(did));
+        event_loop::run(event_loop, &mut app)?;
+        app.outcome()
+    })?
+}
