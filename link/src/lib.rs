@@ -7,6 +7,8 @@
 //! Absent: what a statement allows, which session is whose, and everything inside a record.
 
 mod address;
+mod broker;
+mod carry;
 mod certificate;
 mod connect;
 mod error;
@@ -22,6 +24,9 @@ mod transport;
 
 pub use bytes::Bytes;
 
+pub use address::neighbourhood;
+pub use broker::{Broker, BrokerError};
+pub use carry::{FromLane, LaneWriter, read_lane};
 pub use certificate::{Certificate, CertificateError};
 pub use connect::{Connected, connect};
 pub use error::LinkError;

@@ -67,7 +67,7 @@ impl Class {
     }
 }
 
-/// Flag: playback can start here (a whole picture begins).
+/// Flag: playback can start here (a layout, before a whole picture).
 pub const FLAG_WHOLE: u8 = 1;
 
 /// A record's header.

@@ -111,6 +111,8 @@ pub enum Content {
 pub struct RecordingOpener {
     keys: ClassKeys,
     lanes: BTreeMap<LaneId, Opener>,
+    /// Lanes may start in their middle.
+    sought: bool,
 }
 
 impl RecordingOpener {
@@ -119,7 +121,14 @@ impl RecordingOpener {
         Ok(RecordingOpener {
             keys: ClassKeys::unwrap(manifest.session, &manifest.keys, key)?,
             lanes: BTreeMap::new(),
+            sought: false,
         })
+    }
+
+    /// From here on another part of the recording follows.
+    pub fn seek(&mut self) {
+        self.lanes.clear();
+        self.sought = true;
     }
 
     pub fn open(&mut self, record: &[u8]) -> Result<(Header, Content), ReplayError> {
@@ -135,7 +144,8 @@ impl RecordingOpener {
         };
         let place = |error| at(header.lane.0, header.seq, error);
         if !self.lanes.contains_key(&id) {
-            match Opener::new(&self.keys, id) {
+            let start = if self.sought { header.seq } else { 0 };
+            match Opener::starting_at(&self.keys, id, start) {
                 Ok(opener) => self.lanes.insert(id, opener),
                 Err(OpenError::NoKey(_)) => return Ok((header, Content::Sealed)),
                 Err(error) => return Err(place(error)),
@@ -177,7 +187,7 @@ mod tests {
             down: true,
         };
         let later = START.after_ms(40);
-        let mut records = seal_update(&mut pictures, 0, b"update", true, later.mono_us);
+        let mut records = seal_update(&mut pictures, 0, b"update", later.mono_us);
         records.push(technician.input(&key, later).unwrap());
 
         let verified = VerifiedManifest::verify(&sealed, &pair.org.bundle).unwrap();

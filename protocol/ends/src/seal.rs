@@ -133,13 +133,19 @@ pub struct Opener {
 }
 
 impl Opener {
+    /// From the lane's beginning.
     pub fn new(keys: &ClassKeys, id: LaneId) -> Result<Opener, OpenError> {
+        Opener::starting_at(keys, id, 0)
+    }
+
+    /// From record `seq`: for a replay that was sought.
+    pub fn starting_at(keys: &ClassKeys, id: LaneId, seq: u64) -> Result<Opener, OpenError> {
         Ok(Opener {
             key: aead(keys, id).ok_or(OpenError::NoKey(id.class))?,
             id,
             session: keys.session,
             epoch: keys.epoch,
-            seq: 0,
+            seq,
         })
     }
 

@@ -10,9 +10,10 @@ pub use agent::{AgentEffect, AgentSession};
 pub use technician::{TechnicianEffect, TechnicianSession};
 
 use serde::Serialize;
+use sightline_protocol::record::{Class, FLAG_WHOLE, TAG};
 use sightline_protocol::wire;
 
-use crate::content::{Control, Scene};
+use crate::content::{Control, Layout, Scene};
 use crate::seal::Sealer;
 
 /// Longest piece of a picture update in one record, in bytes: small enough that input and control, on other
@@ -23,14 +24,8 @@ fn seal<T: Serialize>(sealer: &mut Sealer, content: &T, now_us: u64) -> Vec<u8> 
     sealer.seal(&wire::encode(content), 0, now_us)
 }
 
-/// Seals one picture update as its records, in order. `whole`: playback can start at it.
-pub fn seal_update(
-    sealer: &mut Sealer,
-    frame: u64,
-    update: &[u8],
-    whole: bool,
-    now_us: u64,
-) -> Vec<Vec<u8>> {
+/// Seals one picture update as its records, in order.
+pub fn seal_update(sealer: &mut Sealer, frame: u64, update: &[u8], now_us: u64) -> Vec<Vec<u8>> {
     let pieces = update.chunks(PICTURE_PIECE);
     let count = pieces.len();
     pieces
@@ -41,19 +36,22 @@ pub fn seal_update(
                 last: n + 1 == count,
                 bytes: piece.to_vec(),
             };
-            let flags = if whole && n == 0 {
-                sightline_protocol::record::FLAG_WHOLE
-            } else {
-                0
-            };
-            sealer.seal(&wire::encode(&content), flags, now_us)
+            seal(sealer, &content, now_us)
         })
         .collect()
 }
 
-/// Seals any other content of the picture lane.
-pub fn seal_scene(sealer: &mut Sealer, scene: &Scene, now_us: u64) -> Vec<u8> {
-    seal(sealer, scene, now_us)
+/// Seals the screen's layout, at which playback can start: the pointer's shape and a whole picture must follow.
+pub fn seal_start(sealer: &mut Sealer, layout: &Layout, now_us: u64) -> Vec<u8> {
+    let scene = Scene::Layout(layout.clone());
+    sealer.seal(&wire::encode(&scene), FLAG_WHOLE, now_us)
+}
+
+/// Seals any other content of the picture lane; `None` if it is too large for a record (an absurd pointer shape).
+pub fn seal_scene(sealer: &mut Sealer, scene: &Scene, now_us: u64) -> Option<Vec<u8>> {
+    let plaintext = wire::encode(scene);
+    let fits = plaintext.len() + TAG <= Class::Picture.cap();
+    fits.then(|| sealer.seal(&plaintext, 0, now_us))
 }
 
 fn bye(sealer: &mut Sealer, code: u16, now_us: u64) -> Vec<u8> {

@@ -166,7 +166,7 @@ fn pictures_arrive_whole_and_in_order_and_pings_come_back() {
     assert!(agent.start_view(START).unwrap().1.is_none(), "only once");
     let update: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
     let mut got = Vec::new();
-    for record in seal_update(&mut sealer, 4, &update, true, START.mono_us) {
+    for record in seal_update(&mut sealer, 4, &update, START.mono_us) {
         technician.handle_record(Class::Picture, &record, START);
         match technician.poll_effect() {
             Some(TechnicianEffect::Scene(Scene::Update {
