@@ -1,0 +1,343 @@
+//! The consent question on the terminal: /dev/tty, so that it works when input and output are redirected.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios};
+use rustix::termios::{tcflush, tcgetattr, tcsetattr};
+use sightline_protocol::capability::{Capabilities, Capability};
+
+use super::choice::{LONGEST_NAME, LONGEST_TEXT, clean, next_second, seconds_left, tick};
+use super::wake::{Waker, sleep};
+use super::{Answer, Asked, DesktopError, Prompt, Question, Wake};
+
+/// More than an answer can need; what is beyond is not read as one.
+const LONGEST_LINE: usize = 200;
+
+/// Asks on a terminal.
+#[derive(Clone, Debug)]
+pub struct TerminalPrompt {
+    path: PathBuf,
+    /// The countdown may rewrite its line.
+    rewrites: bool,
+}
+
+impl TerminalPrompt {
+    /// The terminal that the program was started from.
+    pub fn open() -> Result<TerminalPrompt, DesktopError> {
+        let plain = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term.is_empty());
+        TerminalPrompt::open_at("/dev/tty".into(), !plain)
+    }
+
+    /// Another terminal. `rewrites`: it can rewrite a line; where not, the time left is said at a few moments only.
+    pub fn open_at(path: PathBuf, rewrites: bool) -> Result<TerminalPrompt, DesktopError> {
+        let prompt = TerminalPrompt { path, rewrites };
+        prompt.terminal().map_err(|error| {
+            DesktopError::NoDesktop(format!("terminal {}: {error}", prompt.path.display()))
+        })?;
+        Ok(prompt)
+    }
+
+    fn terminal(&self) -> io::Result<(File, Termios)> {
+        let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        let modes = tcgetattr(&file)?; // fails where it is no terminal
+        Ok((file, modes))
+    }
+}
+
+impl Prompt for TerminalPrompt {
+    fn ask(
+        &self,
+        question: Question,
+        answer: Box<dyn FnOnce(Answer) + Send>,
+    ) -> Result<Box<dyn Asked>, DesktopError> {
+        let (file, modes) = self.terminal()?;
+        let waker = Waker::new()?;
+        let closed = Arc::new(AtomicBool::new(false));
+        let mut dialogue = Dialogue {
+            file,
+            modes,
+            rewrites: self.rewrites,
+            asked: question.asked,
+            deadline: question.deadline,
+            line: Vec::new(),
+            said: None,
+            waker: waker.clone(),
+            closed: Arc::clone(&closed),
+        };
+        dialogue.begin(&question)?;
+        let thread = thread::Builder::new()
+            .name("consent terminal".into())
+            .spawn(move || match dialogue.serve() {
+                Ok(Some(given)) => answer(given),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!("the consent question on the terminal is lost: {error}")
+                }
+            })?;
+        Ok(Box::new(Shown {
+            waker,
+            closed,
+            thread: Some(thread),
+        }))
+    }
+}
+
+/// The question as long as it stands.
+struct Shown {
+    waker: Waker,
+    closed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Asked for Shown {}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Release);
+        self.waker.wake();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // It ends at once; a panic there has been reported already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One question and the lines typed to it.
+struct Dialogue {
+    file: File,
+    /// The terminal's settings before.
+    modes: Termios,
+    rewrites: bool,
+    asked: Capabilities,
+    deadline: Instant,
+    /// What was typed since the last end of line.
+    line: Vec<u8>,
+    /// The seconds last shown.
+    said: Option<u64>,
+    waker: Waker,
+    closed: Arc<AtomicBool>,
+}
+
+/// What a line means.
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    Given(Answer),
+    /// Not understood; the sentence says why.
+    Unclear(String),
+}
+
+impl Dialogue {
+    /// Writes the question. From now on we echo: the countdown shares the line with what is typed.
+    fn begin(&mut self, question: &Question) -> io::Result<()> {
+        let mut modes = self.modes.clone();
+        if self.rewrites {
+            modes
+                .local_modes
+                .remove(LocalModes::ICANON | LocalModes::ECHO);
+        }
+        tcsetattr(&self.file, OptionalActions::Now, &modes)?;
+        // What was typed before the question was there is no answer to it.
+        tcflush(&self.file, QueueSelector::IFlush)?;
+        self.file.write_all(text(question).as_bytes())?;
+        self.show_line()
+    }
+
+    fn serve(&mut self) -> io::Result<Option<Answer>> {
+        loop {
+            let slept = sleep(
+                self.file.as_fd(),
+                &self.waker,
+                Some(next_second(self.deadline)),
+            )?;
+            if self.closed.load(Ordering::Acquire) {
+                self.end("answered elsewhere")?;
+                return Ok(None);
+            }
+            if seconds_left(self.deadline) == 0 {
+                self.end("no answer in time: denied")?;
+                return Ok(Some(Answer::TimedOut));
+            }
+            if slept.readable
+                && let Some(answer) = self.read()?
+            {
+                self.end(&match answer {
+                    Answer::Allow(what) => format!("allowed: {what}"),
+                    _ => "denied".to_owned(),
+                })?;
+                return Ok(Some(answer));
+            }
+            self.show_line()?;
+        }
+    }
+
+    /// Takes in what was typed; the answer, if that completed one.
+    fn read(&mut self) -> io::Result<Option<Answer>> {
+        let mut bytes = [0; 256];
+        let count = self.file.read(&mut bytes)?;
+        if count == 0 {
+            return Ok(Some(Answer::Deny)); // end of input, or hung up: nobody is there to agree
+        }
+        for byte in &bytes[..count] {
+            match byte {
+                b'\r' | b'\n' => {
+                    let line = String::from_utf8_lossy(&self.line).into_owned();
+                    self.line.clear();
+                    match meaning(&line, self.asked) {
+                        Meaning::Given(answer) => return Ok(Some(answer)),
+                        Meaning::Unclear(why) => self.complain(&why)?,
+                    }
+                }
+                0x08 | 0x7f => {
+                    self.line.pop();
+                }
+                0x04 if self.line.is_empty() => return Ok(Some(Answer::Deny)), // end of input
+                0x15 => self.line.clear(),
+                // Nothing that could move the cursor is echoed.
+                b' '..=b'~' if self.line.len() < LONGEST_LINE => self.line.push(*byte),
+                _ => {}
+            }
+        }
+        self.said = None; // show what was typed
+        Ok(None)
+    }
+
+    fn complain(&mut self, why: &str) -> io::Result<()> {
+        self.said = None;
+        writeln!(self.file, "\r\n  {why}\r")
+    }
+
+    /// The line of the answer with the time left.
+    fn show_line(&mut self) -> io::Result<()> {
+        let seconds = seconds_left(self.deadline);
+        if self.said == Some(seconds) {
+            return Ok(());
+        }
+        if self.rewrites {
+            let typed = String::from_utf8_lossy(&self.line);
+            write!(self.file, "\r\x1b[KAllow? [y/N/list] ({seconds} s) {typed}")?;
+            self.said = Some(seconds);
+            return self.file.flush();
+        }
+        // A line every second would drown a screen reader or a log: at the start and near the end only.
+        if self.said.is_none() || matches!(seconds, 30 | 10) {
+            writeln!(self.file, "Allow? [y/N/list] ({seconds} seconds left)")?;
+        }
+        self.said = Some(seconds);
+        self.file.flush()
+    }
+
+    fn end(&mut self, how: &str) -> io::Result<()> {
+        let start = if self.rewrites { "\r\x1b[K" } else { "" };
+        write!(self.file, "{start}Remote support: {how}.\r\n")
+    }
+}
+
+impl Drop for Dialogue {
+    fn drop(&mut self) {
+        // Nothing to restore where the terminal is gone.
+        let _ = tcsetattr(&self.file, OptionalActions::Now, &self.modes);
+    }
+}
+
+/// The question in words. Lines end in CR LF: the terminal may be in any mode.
+fn text(question: &Question) -> String {
+    let mut text = format!(
+        "\r\n*** Remote support request ***\r\n{} of {} (verified) asks to:\r\n",
+        clean(&question.technician, LONGEST_NAME),
+        clean(&question.organisation, LONGEST_NAME),
+    );
+    for (number, capability) in question.asked.iter().enumerate() {
+        let (word, meaning) = (capability.word(), capability.meaning());
+        text += &format!("  {}  {word:<10} {meaning}\r\n", number + 1);
+    }
+    let reason = clean(&question.reason, LONGEST_TEXT);
+    if !reason.is_empty() {
+        text += &format!("In the technician's own words: \"{reason}\"\r\n");
+    }
+    let ticket = clean(&question.ticket, LONGEST_NAME);
+    if !ticket.is_empty() {
+        text += &format!("Ticket: {ticket}\r\n");
+    }
+    for note in &question.notes {
+        text += &format!("{}\r\n", clean(note, LONGEST_TEXT));
+    }
+    text += "Answer y to allow all of it, n (or just Enter) to deny, or only some, such as 1,2 or view.\r\n";
+    text
+}
+
+/// What the line answers to that question.
+fn meaning(line: &str, asked: Capabilities) -> Meaning {
+    let line = line.trim().to_lowercase();
+    match line.as_str() {
+        "y" | "yes" | "allow" => return Meaning::Given(Answer::Allow(asked)),
+        "" | "n" | "no" | "deny" => return Meaning::Given(Answer::Deny),
+        _ => {}
+    }
+    let mut chosen = Capabilities::NONE;
+    for word in line.split([',', ' ', ';']).filter(|word| !word.is_empty()) {
+        let numbered = word.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let capability = match numbered {
+            Some(index) => asked.iter().nth(index),
+            None => Capability::from_word(word).filter(|c| asked.contains(*c)),
+        };
+        let Some(capability) = capability else {
+            let word = clean(word, 20);
+            return Meaning::Unclear(format!(
+                "\"{word}\" is none of what is asked; nothing is allowed yet"
+            ));
+        };
+        chosen = tick(chosen, asked, capability, true);
+    }
+    match chosen.is_empty() {
+        true => Meaning::Unclear("please answer y, n, or a list such as 1,2".into()),
+        false => Meaning::Given(Answer::Allow(chosen)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Capability::{Control, Files, View};
+
+    #[test]
+    fn lines_mean_what_they_say() {
+        let asked = Capabilities::of(&[View, Control, Files]);
+        let allow = |list: &[Capability]| Meaning::Given(Answer::Allow(Capabilities::of(list)));
+        assert_eq!(meaning(" Y ", asked), allow(&[View, Control, Files]));
+        assert_eq!(meaning("yes", asked), allow(&[View, Control, Files]));
+        for no in ["", "n", "No", "  "] {
+            assert_eq!(meaning(no, asked), Meaning::Given(Answer::Deny));
+        }
+        assert_eq!(meaning("1,3", asked), allow(&[View, Files]));
+        assert_eq!(meaning("files", asked), allow(&[Files]));
+        assert_eq!(meaning("view, control", asked), allow(&[View, Control]));
+        assert_eq!(
+            meaning("2", asked),
+            allow(&[View, Control]),
+            "control needs view"
+        );
+        for unclear in [
+            "0",
+            "4",
+            "shell",
+            "maybe",
+            "1,shell",
+            ",",
+            "99999999999999999999",
+        ] {
+            assert!(
+                matches!(meaning(unclear, asked), Meaning::Unclear(_)),
+                "{unclear}"
+            );
+        }
+    }
+}

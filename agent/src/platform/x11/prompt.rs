@@ -1,0 +1,427 @@
+//! The consent window. It takes the word of real input devices only.
+//!
+//! A program (the technician's own remote hands among them) clicks through the X server's test extension; XInput 2
+//! tells for each event from which device it came. What comes from a test device, from none that we know, or as a
+//! message of another program is refused and counted. Core input events are not listened to at all.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use egui::{Event as Input, Key, Modifiers, PointerButton, Theme};
+use x11rb::connection::Connection;
+use x11rb::protocol::Event;
+use x11rb::protocol::xinput::{self, ConnectionExt as _, DeviceId, XIEventMask};
+use x11rb::protocol::xproto::{ConnectionExt as _, EventMask, InputFocus, Visibility};
+use x11rb::rust_connection::RustConnection;
+
+use super::super::choice::{next_second, seconds_left};
+use super::super::wake::{Waker, sleep};
+use super::super::{Answer, Asked, DesktopError, Prompt, Question, Wake};
+use super::devices;
+use super::panel::{Drawn, Panel};
+use super::prompt_view::Form;
+
+/// The window must have been in sight for that long before Allow or a key does anything: nobody agrees by a click or
+/// a key stroke that was meant for what was there before.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// Asks in a window on an X display.
+#[derive(Clone, Debug)]
+pub struct WindowPrompt {
+    display: Option<String>,
+}
+
+impl WindowPrompt {
+    /// Whether questions can be asked on `display` (that of the environment when `None`).
+    pub fn open(display: Option<&str>) -> Result<WindowPrompt, DesktopError> {
+        let (conn, number) = super::connect(display)?;
+        super::monitors::check_pixels(&conn, number)?;
+        devices::require_xinput2(&conn)?;
+        Ok(WindowPrompt {
+            display: display.map(str::to_owned),
+        })
+    }
+}
+
+impl Prompt for WindowPrompt {
+    fn ask(
+        &self,
+        question: Question,
+        answer: Box<dyn FnOnce(Answer) + Send>,
+    ) -> Result<Box<dyn Asked>, DesktopError> {
+        let waker = Waker::new()?;
+        let closed = Arc::new(AtomicBool::new(false));
+        let window = Window::open(self.display.as_deref(), question, waker.clone())?;
+        let (thread_waker, thread_closed) = (waker.clone(), Arc::clone(&closed));
+        let thread = thread::Builder::new()
+            .name("consent window".into())
+            .spawn(move || {
+                if let Some(given) = run(window, &thread_waker, &thread_closed) {
+                    answer(given);
+                }
+            })?;
+        Ok(Box::new(Shown {
+            waker,
+            closed,
+            thread: Some(thread),
+        }))
+    }
+}
+
+/// The window as long as the question stands.
+struct Shown {
+    waker: Waker,
+    closed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Asked for Shown {}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Release);
+        self.waker.wake();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // It ends at once; a panic there has been reported already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Shows the window until there is an answer; `None` when the question was taken away.
+fn run(mut window: Window, waker: &Waker, closed: &AtomicBool) -> Option<Answer> {
+    let deadline = window.deadline;
+    match window.serve(closed) {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::warn!("the consent window is lost: {error}");
+            drop(window);
+            // The server cannot bring an answer any more, but the deadline still means something.
+            while !closed.load(Ordering::Acquire) && seconds_left(deadline) > 0 {
+                wait_without_server(waker, deadline);
+            }
+            (!closed.load(Ordering::Acquire)).then_some(Answer::TimedOut)
+        }
+    }
+}
+
+fn wait_without_server(waker: &Waker, deadline: Instant) {
+    if sleep(waker.as_fd(), waker, Some(deadline)).is_err() {
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// The window and what it knows of its input.
+struct Window {
+    panel: Panel,
+    waker: Waker,
+    form: Form,
+    deadline: Instant,
+    /// Devices whose word counts.
+    personal: Vec<DeviceId>,
+    /// Keys that the window understands, by key code.
+    keys: Vec<(u8, Key)>,
+    /// Since when the window is in sight.
+    visible: Option<Instant>,
+    /// When to rise again, if it may not at once.
+    rise: Option<Instant>,
+    exposed: bool,
+    /// Who had the keyboard before.
+    focus: u32,
+}
+
+impl Window {
+    fn open(
+        display: Option<&str>,
+        question: Question,
+        waker: Waker,
+    ) -> Result<Window, DesktopError> {
+        let mut panel = Panel::open(
+            display,
+            "Remote support request",
+            Theme::Light,
+            EventMask::STRUCTURE_NOTIFY,
+        )?;
+        devices::require_xinput2(&panel.conn)?;
+        listen(&panel)?;
+        let personal = personal(&panel.conn)?;
+        let keys = understood_keys(&panel.conn)?;
+        let mut form = Form::new(&question, seconds_left(question.deadline));
+        let size = panel.measure(|ui| {
+            form.show(ui);
+        });
+        let focus = panel.conn.get_input_focus()?.reply()?.focus;
+        let mut window = Window {
+            panel,
+            waker,
+            form,
+            deadline: question.deadline,
+            personal,
+            keys,
+            visible: None,
+            rise: None,
+            exposed: false,
+            focus,
+        };
+        window.place(size)?;
+        window.panel.show()?;
+        Ok(window)
+    }
+
+    /// In the middle of the primary monitor.
+    fn place(&mut self, size: (u32, u32)) -> Result<(), DesktopError> {
+        let m = self.panel.monitor;
+        let middle = |start: u32, room: u32, need: u32| start + room.saturating_sub(need) / 2;
+        let x = middle(m.x, m.width, size.0) as i32;
+        let y = middle(m.y, m.height, size.1) as i32;
+        self.panel.place(x, y, size)
+    }
+
+    fn serve(&mut self, closed: &AtomicBool) -> Result<Option<Answer>, DesktopError> {
+        let mut again = None;
+        let mut dirty = true;
+        loop {
+            while let Some(event) = self.panel.conn.poll_for_event()? {
+                dirty |= self.note(event)?;
+            }
+            if closed.load(Ordering::Acquire) {
+                return Ok(None);
+            }
+            dirty |= self.tick();
+            if self.form.seconds == 0 {
+                return Ok(Some(Answer::TimedOut));
+            }
+            self.rise_if_due()?;
+            if dirty || again.is_some_and(|again| again <= Instant::now()) {
+                let (drawn, answer) = self.draw()?;
+                if answer.is_some() {
+                    return Ok(answer);
+                }
+                if let Some(size) = drawn.wants {
+                    self.place(size)?;
+                }
+                again = drawn.again;
+                dirty = drawn.wants.is_some();
+            } else if std::mem::take(&mut self.exposed) {
+                self.panel.put()?;
+            }
+            if !dirty {
+                let until = self.next_moment(again);
+                sleep(self.panel.conn.stream().as_fd(), &self.waker, Some(until))?;
+            }
+        }
+    }
+
+    fn draw(&mut self) -> Result<(Drawn, Option<Answer>), DesktopError> {
+        self.exposed = false;
+        let mut answer = None;
+        let form = &mut self.form;
+        let drawn = self.panel.draw(|ui| answer = answer.or(form.show(ui)))?;
+        Ok((drawn, answer))
+    }
+
+    /// Lets the time pass: the countdown, and Allow after the grace. True: something changed.
+    fn tick(&mut self) -> bool {
+        let seconds = seconds_left(self.deadline);
+        let armed = self.visible.is_some_and(|since| since.elapsed() >= GRACE);
+        let changed = (seconds, armed) != (self.form.seconds, self.form.armed);
+        (self.form.seconds, self.form.armed) = (seconds, armed);
+        changed
+    }
+
+    fn next_moment(&self, again: Option<Instant>) -> Instant {
+        let armed = self.visible.filter(|_| !self.form.armed).map(|v| v + GRACE);
+        let moments = [again, armed, self.rise];
+        let first = moments.into_iter().flatten().min();
+        let second = next_second(self.deadline);
+        first.map_or(second, |first| first.min(second))
+    }
+
+    fn rise_if_due(&mut self) -> Result<(), DesktopError> {
+        if self.rise.is_some_and(|rise| rise <= Instant::now()) {
+            self.rise = self.panel.stay_in_front(Visibility::PARTIALLY_OBSCURED)?;
+        }
+        Ok(())
+    }
+
+    /// Takes an event in. True: draw again.
+    fn note(&mut self, event: Event) -> Result<bool, DesktopError> {
+        match event {
+            Event::Expose(_) => self.exposed = true,
+            Event::MapNotify(_) => self.take_keyboard()?,
+            Event::VisibilityNotify(e) => {
+                self.visible = match e.state {
+                    Visibility::FULLY_OBSCURED => None,
+                    _ => self.visible.or(Some(Instant::now())),
+                };
+                self.rise = self.panel.stay_in_front(e.state)?;
+            }
+            Event::MappingNotify(_) => self.keys = understood_keys(&self.panel.conn)?,
+            Event::XinputHierarchy(_) | Event::XinputProperty(_) => {
+                self.personal = personal(&self.panel.conn)?;
+            }
+            Event::XinputMotion(e) if self.is_personal(e.sourceid) => {
+                self.panel.push(Input::PointerMoved(at(&self.panel, &e)));
+                return Ok(true);
+            }
+            Event::XinputLeave(_) => {
+                self.panel.push(Input::PointerGone);
+                return Ok(true);
+            }
+            Event::XinputButtonPress(e) => return Ok(self.button(&e, true)),
+            Event::XinputButtonRelease(e) => return Ok(self.button(&e, false)),
+            Event::XinputKeyPress(e) => return Ok(self.key(&e, true)),
+            Event::XinputKeyRelease(e) => return Ok(self.key(&e, false)),
+            // We asked for none of these: another program sent them to the window.
+            Event::ButtonPress(_) | Event::KeyPress(_) => return Ok(self.refuse(true)),
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn is_personal(&self, device: DeviceId) -> bool {
+        self.personal.contains(&device)
+    }
+
+    /// Counts what a program did, once per press.
+    fn refuse(&mut self, pressed: bool) -> bool {
+        if pressed {
+            self.form.refused = self.form.refused.saturating_add(1);
+        }
+        pressed
+    }
+
+    fn button(&mut self, event: &xinput::ButtonPressEvent, pressed: bool) -> bool {
+        if !self.is_personal(event.sourceid) {
+            // The wheel answers nothing, and hands that scroll elsewhere pass over the window.
+            return self.refuse(pressed && !(4..=7).contains(&event.detail));
+        }
+        if event.detail != 1 {
+            return false;
+        }
+        let pos = at(&self.panel, event);
+        self.panel.push(Input::PointerMoved(pos));
+        self.panel.push(Input::PointerButton {
+            pos,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        });
+        true
+    }
+
+    fn key(&mut self, event: &xinput::KeyPressEvent, pressed: bool) -> bool {
+        if !self.is_personal(event.sourceid) {
+            return self.refuse(pressed);
+        }
+        let known = self
+            .keys
+            .iter()
+            .find(|(c, _)| u32::from(*c) == event.detail);
+        let Some((_, key)) = known.filter(|_| self.form.armed) else {
+            return false;
+        };
+        let shift = event.mods.effective & 1 != 0;
+        self.panel.push(Input::Key {
+            key: *key,
+            physical_key: None,
+            pressed,
+            repeat: false,
+            modifiers: Modifiers {
+                shift,
+                ..Modifiers::NONE
+            },
+        });
+        true
+    }
+
+    /// A window without a window manager has to ask for the keyboard itself.
+    fn take_keyboard(&mut self) -> Result<(), DesktopError> {
+        let (window, now) = (self.panel.window, x11rb::CURRENT_TIME);
+        let focus = self
+            .panel
+            .conn
+            .set_input_focus(InputFocus::POINTER_ROOT, window, now)?;
+        // Refused when the window is hidden already: then the mouse answers.
+        let _ = focus.check();
+        Ok(())
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // Gives the keyboard back, if it is still here. Nothing to be done where the server is gone.
+        let conn = &self.panel.conn;
+        let ours = |focus: u32| focus == self.panel.window;
+        let reply = conn.get_input_focus().ok().and_then(|c| c.reply().ok());
+        if reply.is_some_and(|reply| ours(reply.focus)) {
+            let now = x11rb::CURRENT_TIME;
+            if let Ok(cookie) = conn.set_input_focus(InputFocus::POINTER_ROOT, self.focus, now) {
+                let _ = cookie.check();
+            }
+        }
+    }
+}
+
+/// Asks for input events with their devices, and for a word when devices come and go.
+fn listen(panel: &Panel) -> Result<(), DesktopError> {
+    let input = xinput::EventMask {
+        deviceid: xinput::Device::ALL_MASTER.into(),
+        mask: vec![
+            XIEventMask::BUTTON_PRESS
+                | XIEventMask::BUTTON_RELEASE
+                | XIEventMask::MOTION
+                | XIEventMask::LEAVE
+                | XIEventMask::KEY_PRESS
+                | XIEventMask::KEY_RELEASE,
+        ],
+    };
+    let devices = xinput::EventMask {
+        deviceid: xinput::Device::ALL.into(),
+        mask: vec![XIEventMask::HIERARCHY | XIEventMask::PROPERTY],
+    };
+    let conn = &panel.conn;
+    conn.xinput_xi_select_events(panel.window, &[input])?
+        .check()?;
+    conn.xinput_xi_select_events(panel.root, &[devices])?
+        .check()?;
+    Ok(())
+}
+
+fn personal(conn: &RustConnection) -> Result<Vec<DeviceId>, DesktopError> {
+    let all = devices::list(conn)?.into_iter();
+    Ok(all.filter(|d| d.is_personal()).map(|d| d.id).collect())
+}
+
+/// Where in the panel the event happened (XInput's 16.16 fixed point).
+fn at(panel: &Panel, event: &xinput::ButtonPressEvent) -> egui::Pos2 {
+    let pixels = |fixed: i32| fixed as f32 / 65536.0;
+    panel.point(pixels(event.event_x), pixels(event.event_y))
+}
+
+/// The keys that move through the window and press its buttons.
+fn understood_keys(conn: &RustConnection) -> Result<Vec<(u8, Key)>, DesktopError> {
+    let setup = conn.setup();
+    let (min, max) = (setup.min_keycode, setup.max_keycode);
+    let map = conn.get_keyboard_mapping(min, max - min + 1)?.reply()?;
+    let width = usize::from(map.keysyms_per_keycode).max(1);
+    let keys = map.keysyms.chunks(width).zip(min..=max);
+    Ok(keys
+        .filter_map(|(symbols, code)| {
+            let key = match symbols.first()? {
+                0xff09 => Key::Tab,
+                0xff0d | 0xff8d => Key::Enter,
+                0x20 => Key::Space,
+                0xff52 => Key::ArrowUp,
+                0xff54 => Key::ArrowDown,
+                _ => return None,
+            };
+            Some((code, key))
+        })
+        .collect())
+}

@@ -1,0 +1,365 @@
+//! The user is asked, and only the user answers; what shows that someone watches stays, and stops them.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use sightline_agent::platform::x11::indicator::X11Indicator;
+use sightline_agent::platform::x11::prompt::WindowPrompt;
+use sightline_agent::platform::{Answer, Asked, Indicator, Prompt, Question, Watching};
+use sightline_protocol::capability::{Capabilities, Capability};
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, MapState};
+use x11rb::rust_connection::RustConnection;
+
+use super::rfb::Person;
+use super::xserver::{XServer, eventually, temporary};
+
+/// Longer than the window's grace.
+const SETTLE: Duration = Duration::from_millis(1000);
+
+fn question(seconds: u64) -> Question {
+    Question {
+        technician: "Mira Kovač".into(),
+        organisation: "Example Help Desk".into(),
+        asked: Capabilities::of(&[
+            Capability::View,
+            Capability::Control,
+            Capability::Clipboard,
+            Capability::Chat,
+        ]),
+        reason: "The printer on the second floor does not print; I would like to look at its settings with you.".into(),
+        ticket: "HD-20418".into(),
+        notes: vec![
+            "This session is recorded. The recording can be read by Example Help Desk's auditors only.".into(),
+            "You can stop at any time: with the Stop button at the top of the screen, or with Ctrl+Alt+End.".into(),
+        ],
+        deadline: Instant::now() + Duration::from_secs(seconds),
+    }
+}
+
+fn watching() -> Watching {
+    Watching {
+        technician: "Mira Kovač".into(),
+        organisation: "Example Help Desk".into(),
+        allowed: Capabilities::of(&[Capability::View, Capability::Control]),
+    }
+}
+
+/// A server with a person in front of it.
+struct Desk {
+    server: XServer,
+    person: Person,
+    conn: RustConnection,
+    root: u32,
+}
+
+/// A window as it is on the screen.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    x: i32,
+    y: i32,
+    width: i32,
+    height: i32,
+}
+
+impl Place {
+    /// In the middle of the button at the window's lower right (Allow) or left (Deny).
+    fn button(self, left: bool) -> (i32, i32) {
+        let part = if left {
+            self.width / 4
+        } else {
+            self.width * 3 / 4
+        };
+        (self.x + part, self.y + self.height - 41)
+    }
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let socket = temporary("rfb");
+        let server = XServer::xvnc(1280, 800, &socket);
+        eventually("the RFB socket", || socket.exists());
+        let person = Person::connect(&socket);
+        let (conn, root) = server.connect();
+        Desk {
+            server,
+            person,
+            conn,
+            root,
+        }
+    }
+
+    fn ask(&self, question: Question) -> (Box<dyn Asked>, Receiver<Answer>) {
+        let prompt = WindowPrompt::open(Some(&self.server.display)).unwrap();
+        let (sender, answers) = channel();
+        let answer = Box::new(move |answer| sender.send(answer).unwrap());
+        (prompt.ask(question, answer).unwrap(), answers)
+    }
+
+    /// The window of that title, if it is shown.
+    fn find(&self, title: &str) -> Option<Place> {
+        let tree = self.conn.query_tree(self.root).unwrap().reply().unwrap();
+        tree.children.into_iter().find_map(|window| {
+            let attributes = self.conn.get_window_attributes(window).unwrap();
+            let (name, kind) = (AtomEnum::WM_NAME, AtomEnum::STRING);
+            let name = self.conn.get_property(false, window, name, kind, 0, 99);
+            let shown = attributes.reply().ok()?.map_state == MapState::VIEWABLE;
+            let named = name.unwrap().reply().ok()?.value == title.as_bytes();
+            let at = self.conn.get_geometry(window).unwrap().reply().ok()?;
+            (shown && named).then_some(Place {
+                x: at.x.into(),
+                y: at.y.into(),
+                width: at.width.into(),
+                height: at.height.into(),
+            })
+        })
+    }
+
+    fn prompt(&self) -> Place {
+        let mut place = None;
+        eventually("the consent window", || {
+            place = self.find("Remote support request");
+            place.is_some()
+        });
+        place.unwrap()
+    }
+
+    /// What a program does: moves the pointer and clicks, by the server's test extension.
+    fn program_clicks(&self, (x, y): (i32, i32)) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.server
+            .output("xdotool", &["mousemove", &x, &y, "click", "1"]);
+    }
+
+    /// A picture for people to look at, where the environment names a directory for it.
+    fn picture(&self, name: &str) {
+        if let Ok(directory) = std::env::var("SIGHTLINE_PICTURES") {
+            let path = format!("{directory}/{name}.png");
+            self.server.output("import", &["-window", "root", &path]);
+        }
+    }
+}
+
+fn silent(answers: &Receiver<Answer>) {
+    let answer = answers.recv_timeout(Duration::from_millis(400));
+    assert_eq!(answer, Err(RecvTimeoutError::Timeout));
+}
+
+fn answer(answers: &Receiver<Answer>) -> Answer {
+    answers.recv_timeout(Duration::from_secs(3)).unwrap()
+}
+
+#[test]
+fn programs_cannot_agree_but_a_person_can() {
+    let mut desk = Desk::new();
+    let (asked, answers) = desk.ask(question(60));
+    let place = desk.prompt();
+    let allow = place.button(false);
+    // The window has just appeared: this click was meant for something else.
+    desk.person.click(allow);
+    silent(&answers);
+    std::thread::sleep(SETTLE);
+    desk.picture("prompt");
+    for _ in 0..3 {
+        desk.program_clicks(allow);
+    }
+    // The keyboard is the window's, so these come here too: to Allow and press it.
+    let keys = ["key", "Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Return"];
+    desk.server.output("xdotool", &keys);
+    silent(&answers);
+    desk.picture("prompt-refused");
+    // The window grew by a line that says so.
+    let allow = desk.prompt().button(false);
+    desk.person.click(allow);
+    assert_eq!(answer(&answers), Answer::Allow(question(60).asked));
+    eventually("the window goes", || {
+        desk.find("Remote support request").is_none()
+    });
+    drop(asked);
+}
+
+#[test]
+fn a_message_that_looks_like_a_click_is_refused() {
+    use x11rb::protocol::xproto::{BUTTON_PRESS_EVENT, ButtonPressEvent, EventMask};
+    let desk = Desk::new();
+    let (_asked, answers) = desk.ask(question(60));
+    let place = desk.prompt();
+    std::thread::sleep(SETTLE);
+    let (x, y) = place.button(false);
+    let child = desk.conn.query_pointer(desk.root).unwrap().reply().unwrap();
+    let tree = desk.conn.query_tree(desk.root).unwrap().reply().unwrap();
+    for window in tree.children {
+        for kind in [BUTTON_PRESS_EVENT, BUTTON_PRESS_EVENT + 1] {
+            let event = ButtonPressEvent {
+                response_type: kind,
+                detail: 1,
+                sequence: 0,
+                time: 0,
+                root: desk.root,
+                event: window,
+                child: child.child,
+                root_x: x as i16,
+                root_y: y as i16,
+                event_x: (x - place.x) as i16,
+                event_y: (y - place.y) as i16,
+                state: 0u16.into(),
+                same_screen: true,
+            };
+            desk.conn
+                .send_event(false, window, EventMask::NO_EVENT, event)
+                .unwrap()
+                .check()
+                .unwrap();
+        }
+    }
+    silent(&answers);
+    assert!(desk.prompt().height > place.height, "and the user is told");
+}
+
+#[test]
+fn a_person_can_deny() {
+    let mut desk = Desk::new();
+    let (_asked, answers) = desk.ask(question(60));
+    let deny = desk.prompt().button(true);
+    std::thread::sleep(SETTLE);
+    desk.person.click(deny);
+    assert_eq!(answer(&answers), Answer::Deny);
+}
+
+#[test]
+fn a_person_can_narrow_it_by_keyboard() {
+    const TAB: u32 = 0xff09;
+    const ENTER: u32 = 0xff0d;
+    let mut desk = Desk::new();
+    let (_asked, answers) = desk.ask(question(60));
+    desk.prompt();
+    std::thread::sleep(SETTLE);
+    desk.person.keys(&[TAB]);
+    desk.person.keys(&[' '.into()]); // unticks "view", and with it control and clipboard
+    desk.picture("prompt-narrowed");
+    for _ in 0..5 {
+        desk.person.keys(&[TAB]);
+    }
+    desk.person.keys(&[ENTER]);
+    let chat = Capabilities::of(&[Capability::Chat]);
+    assert_eq!(answer(&answers), Answer::Allow(chat));
+}
+
+#[test]
+fn no_answer_means_timed_out_and_a_question_can_be_taken_away() {
+    let desk = Desk::new();
+    let (_asked, answers) = desk.ask(question(1));
+    assert_eq!(answer(&answers), Answer::TimedOut);
+
+    let (asked, answers) = desk.ask(question(60));
+    desk.prompt();
+    drop(asked);
+    assert!(desk.find("Remote support request").is_none());
+    assert_eq!(answers.recv(), Err(std::sync::mpsc::RecvError));
+}
+
+#[test]
+fn the_question_outlives_the_server_until_its_deadline() {
+    let mut desk = Desk::new();
+    let (_asked, answers) = desk.ask(question(2));
+    desk.prompt();
+    desk.server.kill();
+    assert_eq!(answer(&answers), Answer::TimedOut);
+}
+
+#[test]
+fn the_indicator_stops_at_a_click_and_at_the_hot_key() {
+    let mut desk = Desk::new();
+    let (sender, stops) = channel();
+    let stop = Box::new(move || sender.send(()).unwrap());
+    let indicator = X11Indicator::show(Some(&desk.server.display), watching(), stop).unwrap();
+    let place = desk.find("Remote support").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    desk.picture("indicator");
+    let stopped = || stops.recv_timeout(Duration::from_secs(3)).unwrap();
+    let on_stop = |p: Place| (p.x + p.width - 40, p.y + p.height / 2);
+    desk.person.click(on_stop(place));
+    stopped();
+    desk.program_clicks(on_stop(place));
+    stopped();
+    for lock in [None, Some("Caps_Lock"), Some("Num_Lock")] {
+        if let Some(lock) = lock {
+            desk.server.output("xdotool", &["key", lock]);
+        }
+        desk.server.output("xdotool", &["key", "ctrl+alt+End"]);
+        stopped();
+    }
+    assert!(stops.try_recv().is_err(), "once each");
+
+    // It can be moved out of the way, and is still the same.
+    desk.person.drag((place.x + 30, place.y + 10), (300, 500));
+    eventually("it moves", || desk.find("Remote support").unwrap().y > 400);
+    let moved = desk.find("Remote support").unwrap();
+    desk.person.click(on_stop(moved));
+    stopped();
+    assert!(stops.try_recv().is_err(), "moving it stops nothing");
+
+    indicator.update(Watching {
+        technician: "A colleague with a very long name that needs some room".into(),
+        ..watching()
+    });
+    eventually("it grows", || {
+        desk.find("Remote support").unwrap().width > place.width
+    });
+    desk.picture("indicator-moved");
+    drop(indicator);
+    assert!(desk.find("Remote support").is_none());
+}
+
+#[test]
+fn the_indicator_stays_in_front() {
+    let desk = Desk::new();
+    let indicator = X11Indicator::show(Some(&desk.server.display), watching(), Box::new(|| ()));
+    let indicator = indicator.unwrap();
+    let place = desk.find("Remote support").unwrap();
+    let _xterm = desk.server.run("xterm", &["-geometry", "200x60+0+0"]);
+    let on_top = |name: &str| {
+        let tree = desk.conn.query_tree(desk.root).unwrap().reply().unwrap();
+        let top = *tree.children.last().unwrap();
+        let (property, kind) = (AtomEnum::WM_NAME, AtomEnum::STRING);
+        let reply = desk.conn.get_property(false, top, property, kind, 0, 99);
+        let title = reply.unwrap().reply().map(|r| r.value).unwrap_or_default();
+        tree.children.len() > 1 && title == name.as_bytes()
+    };
+    eventually("xterm is there", || {
+        desk.conn
+            .query_tree(desk.root)
+            .unwrap()
+            .reply()
+            .unwrap()
+            .children
+            .len()
+            > 1
+    });
+    eventually("the indicator is in front", || on_top("Remote support"));
+    assert!(place.y < 20 && place.x > 200);
+    drop(indicator);
+}
+
+#[test]
+fn a_taken_hot_key_is_replaced_and_named() {
+    use x11rb::protocol::xproto::GrabMode;
+    let desk = Desk::new();
+    let mode = GrabMode::ASYNC;
+    let control_alt = 0b1100u16;
+    let end = 115; // evdev's code
+    desk.conn
+        .grab_key(false, desk.root, control_alt.into(), end, mode, mode)
+        .unwrap()
+        .check()
+        .unwrap();
+    let (sender, stops) = channel();
+    let stop = Box::new(move || sender.send(()).unwrap());
+    let _indicator = X11Indicator::show(Some(&desk.server.display), watching(), stop).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    desk.picture("indicator-other-key");
+    desk.server.output("xdotool", &["key", "ctrl+alt+End"]);
+    assert!(stops.recv_timeout(Duration::from_millis(300)).is_err());
+    desk.server
+        .output("xdotool", &["key", "ctrl+alt+shift+End"]);
+    stops.recv_timeout(Duration::from_secs(3)).unwrap();
+}
