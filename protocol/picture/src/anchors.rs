@@ -22,8 +22,8 @@ const AGREE: u32 = 8;
 /// Most different offsets that are counted: when there are more the content is too even to tell.
 const OFFSETS: usize = 64;
 
-/// Old pixels searched at most, so that video doesn't pay much (about a millisecond) for what it never finds.
-const SEARCH: u64 = 512 * 1024;
+/// Old pixels searched at most, so that video pays little (about half a millisecond) for what it never finds.
+const SEARCH: u64 = 256 * 1024;
 
 /// log2 of the slots of the probe table, far more than there are probes.
 const TABLE_BITS: u32 = 12;
@@ -117,12 +117,14 @@ impl Finder {
         };
     }
 
-    /// The offset on which enough probes agree.
+    /// The offset on which enough probes agree. From the middle row on, then from the top: the middle of what changed when a window was
+    /// dragged nearly always belongs to the window.
     fn search(&mut self, canvas: &Canvas, piece: &Piece) -> Option<Offset> {
         self.offsets.clear();
         let area = piece.rect;
         let rows = (SEARCH / u64::from(area.width)).min(u64::from(area.height)) as u32;
-        for y in area.y..area.y + rows {
+        let middle = area.height / 2;
+        for y in (0..rows).map(|row| area.y + (middle + row) % area.height) {
             let old = canvas.span(area.x, y, area.width);
             let first = old.get(..PROBE)?;
             let mut rolling = hash(first);
@@ -174,8 +176,12 @@ struct Extent {
     offset: Offset,
     /// Around the stretches that are explained: left, top, right, bottom.
     bounds: Option<(u32, u32, u32, u32)>,
+    /// Stretches that the offset explains.
     gain: u32,
+    /// Stretches between those that stayed and that the offset gets wrong.
     harm: u32,
+    /// The same since the last explained one: perhaps they lie below all that moved.
+    doubtful: u32,
 }
 
 impl Extent {
@@ -194,6 +200,7 @@ impl Extent {
             bounds: None,
             gain: 0,
             harm: 0,
+            doubtful: 0,
         })
     }
 
@@ -226,6 +233,7 @@ impl Extent {
         let stayed = !differ(new, canvas.span(x, y, width));
         if moved && !stayed {
             self.gain += 1;
+            self.harm += std::mem::take(&mut self.doubtful);
             let (left, top, right, bottom) = self.bounds.unwrap_or((x, y, x, y));
             self.bounds = Some((
                 left.min(x),
@@ -234,11 +242,11 @@ impl Extent {
                 bottom.max(y + 1),
             ));
         } else if stayed && !moved && self.inside(x, y) {
-            self.harm += 1;
+            self.doubtful += 1;
         }
     }
 
-    /// Whether the explained stretches so far enclose this one from the left, top and right.
+    /// Whether the explained stretches so far leave this one outside on no side but the lower one.
     fn inside(&self, x: u32, y: u32) -> bool {
         self.bounds
             .is_some_and(|(left, top, right, _)| x >= left && x < right && y >= top)

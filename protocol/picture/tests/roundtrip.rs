@@ -286,6 +286,66 @@ fn scrolling_is_said_as_copies() {
     );
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))] // large screens take their time
+
+    #[test]
+    fn dragged_windows_arrive(steps in prop::collection::vec((0..500u32, 0..360u32, any::<bool>()), 1..8)) {
+        let background = photo();
+        let mut encoder = Encoder::new(800, 600).expect("a valid size");
+        let mut decoder = Decoder::new();
+        for (x, y, say) in steps {
+            let scene = with_window(&background, x, y);
+            encoder.patch(Rect { x: 0, y: 0, width: 800, height: 600 }, &scene.pixels);
+            prop_assert!(encoder.canvas().pixels() == scene.pixels);
+            if say {
+                let mut update = Vec::new();
+                encoder.encode(Kind::Delta, &mut update);
+                decoder.decode(&update).expect("an honest update");
+                prop_assert!(decoder.canvas() == encoder.canvas());
+            }
+        }
+    }
+}
+
+/// A window of text and a picture over a photo.
+fn with_window(background: &Scene, x: u32, y: u32) -> Scene {
+    let mut scene = background.clone();
+    scene.photo(x, y, 320, 256, 40);
+    scene.page(x, y, 160, 256, 40);
+    scene.fill(x, y, 320, 20, 0x0030_3A48);
+    scene
+}
+
+fn photo() -> Scene {
+    let mut background = Scene::new(800, 600, 0);
+    background.photo(0, 0, 800, 600, 3);
+    background
+}
+
+#[test]
+fn dragging_is_said_as_copies() {
+    let background = photo();
+    let mut encoder = Encoder::new(800, 600).expect("a valid size");
+    let all = Rect {
+        x: 0,
+        y: 0,
+        width: 800,
+        height: 600,
+    };
+    let mut update = Vec::new();
+    for (x, y) in [(100, 100), (107, 95), (100, 100)] {
+        encoder.patch(all, &with_window(&background, x, y).pixels);
+        update.clear();
+        encoder.encode(Kind::Delta, &mut update);
+    }
+    assert!(
+        update.len() < 12_000,
+        "two edges of photo, not a window: {} bytes",
+        update.len()
+    );
+}
+
 #[test]
 fn nothing_new_says_nothing() {
     let mut encoder = Encoder::new(100, 100).expect("a valid size");
