@@ -4,12 +4,13 @@ mod scenes;
 
 use proptest::prelude::*;
 use scenes::Scene;
-use sightline_picture::{Decoder, Encoder, Kind, PictureError, Rect};
+use sightline_picture::{Decoder, Kind, PictureError, Rect};
+use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 
 /// A whole update and the deltas after it, which use every op.
 fn updates() -> Vec<Vec<u8>> {
     let mut scene = Scene::new(260, 200, 0x0010_2030);
-    let mut encoder = Encoder::new(260, 200).expect("a valid size");
+    let mut encoder = sightline_picture::Encoder::new(260, 200).expect("a valid size");
     let all = Rect {
         x: 0,
         y: 0,
@@ -125,29 +126,99 @@ fn other_versions_and_sizes_are_refused() {
     assert_eq!(decoder.canvas().pixels().len(), 0);
 }
 
-/// Section contents as a hostile sender would make them: any ops in a well-formed zstd frame.
-fn forge(kind: u8, number: u8, size: &[u8], ops: &[u8]) -> Vec<u8> {
-    use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
-    let mut encoder = Encoder::new(1).expect("zstd");
-    let mut packed = vec![0; ops.len() + 1024];
-    let mut output = OutBuffer::around(&mut packed[..]);
-    encoder
-        .run(&mut InBuffer::around(ops), &mut output)
-        .expect("zstd");
-    assert_eq!(encoder.flush(&mut output).expect("zstd"), 0);
-    let length = output.pos();
-    packed.truncate(length);
-    let mut update = vec![1, kind, number];
-    update.extend_from_slice(size);
-    let mut left = length;
-    while left >= 0x80 {
-        update.push(left as u8 | 0x80);
-        left >>= 7;
+/// Makes updates as a hostile sender would: any ops in a well-formed zstd frame.
+struct Forger {
+    zstd: Encoder<'static>,
+}
+
+impl Forger {
+    fn new() -> Forger {
+        Forger {
+            zstd: Encoder::new(1).expect("zstd"),
+        }
     }
-    update.push(left as u8);
-    update.extend(packed);
-    update.push(0);
-    update
+
+    fn whole(&mut self, size: &[u8], ops: &[u8]) -> Vec<u8> {
+        self.update(&[&[1, 1, 0], size].concat(), ops)
+    }
+
+    fn delta(&mut self, number: u8, ops: &[u8]) -> Vec<u8> {
+        self.update(&[1, 0, number], ops)
+    }
+
+    fn update(&mut self, head: &[u8], ops: &[u8]) -> Vec<u8> {
+        let mut packed = vec![0; ops.len() + 1024];
+        let mut output = OutBuffer::around(&mut packed[..]);
+        self.zstd
+            .run(&mut InBuffer::around(ops), &mut output)
+            .expect("zstd");
+        assert_eq!(self.zstd.flush(&mut output).expect("zstd"), 0);
+        let mut left = output.pos();
+        let packed = &packed[..left];
+        let mut update = head.to_vec();
+        while left >= 0x80 {
+            update.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        update.push(left as u8);
+        update.extend(packed);
+        update.push(0);
+        update
+    }
+}
+
+/// What a decoder of a 128×1 screen, with a solid tile of each of two colours, makes of the ops of a delta.
+fn decode_delta(ops: &[u8]) -> Result<Vec<u32>, PictureError> {
+    let mut forger = Forger::new();
+    let mut decoder = Decoder::new();
+    let whole = forger.whole(&[128, 1, 1], &[0x42, 1, 2, 3, 0x42, 4, 5, 6, 0]);
+    decoder.decode(&whole).expect("a good one");
+    decoder.decode(&forger.delta(1, ops))?;
+    Ok(decoder.canvas().pixels().to_vec())
+}
+
+#[test]
+fn forged_deltas_are_refused() {
+    let copy = |from: u8, to: u8, width: u8, height: u8| [1, from, 0, to, 0, width, height];
+    let cases: [(&[u8], &str); 7] = [
+        (
+            &[&copy(0, 120, 9, 1)[..], &[0]].concat(),
+            "the target is outside",
+        ),
+        (
+            &[&copy(120, 0, 9, 1)[..], &[0]].concat(),
+            "the source is outside",
+        ),
+        (&[&copy(0, 1, 1, 2)[..], &[0]].concat(), "it is too high"),
+        (&[&copy(0, 1, 0, 1)[..], &[0]].concat(), "it is empty"),
+        (
+            &[1, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 0],
+            "it is far too wide",
+        ),
+        (&[0x02, 2, 1, 2, 3, 0], "there is no third tile"),
+        (&[0xC2, 60, 0, 4, 0, 1, 2, 3, 0], "the area leaves its tile"),
+    ];
+    for (ops, why) in cases {
+        assert!(
+            matches!(decode_delta(ops), Err(PictureError::Malformed(_))),
+            "{why}"
+        );
+    }
+    let many = |count: usize, width: u8| [copy(0, 1, width, 1).repeat(count), vec![0]].concat();
+    assert!(decode_delta(&many(8, 64)).is_ok());
+    assert_eq!(
+        decode_delta(&many(9, 64)),
+        Err(PictureError::Malformed("too many copies"))
+    );
+}
+
+#[test]
+fn copies_may_overlap() {
+    let pixels =
+        decode_delta(&[1, 60, 0, 62, 0, 8, 1, 1, 66, 0, 63, 0, 8, 1, 0]).expect("good copies");
+    let (first, second) = (0x01_0203, 0x04_0506);
+    let expected = [vec![first; 63], vec![second; 65]].concat();
+    assert_eq!(pixels, expected);
 }
 
 #[test]
@@ -173,22 +244,19 @@ fn forged_ops_are_refused() {
     ];
     let mut decoder = Decoder::new();
     decoder
-        .decode(&forge(
-            1,
-            0,
-            &[128, 1, 1],
-            &[0x42, 1, 2, 3, 0x42, 1, 2, 3, 0],
-        ))
+        .decode(&Forger::new().whole(&[128, 1, 1], &[0x42, 1, 2, 3, 0x42, 1, 2, 3, 0]))
         .expect("a good one");
     for (ops, why) in cases {
         assert!(
-            decoder.decode(&forge(1, 0, &[128, 1, 1], ops)).is_err(),
+            decoder
+                .decode(&Forger::new().whole(&[128, 1, 1], ops))
+                .is_err(),
             "{why}"
         );
     }
     assert_eq!(
         decoder
-            .decode(&forge(1, 0, &[1, 1], &[0x42, 1, 2, 3, 0, 0]))
+            .decode(&Forger::new().whole(&[1, 1], &[0x42, 1, 2, 3, 0, 0]))
             .err(),
         Some(PictureError::Trailing)
     );
@@ -199,7 +267,7 @@ fn a_zstd_bomb_is_left_alone() {
     // Millions of solid tiles in a few hundred bytes, for a screen of one tile.
     let mut ops = [0x42, 0, 0, 0].repeat(4_000_000);
     ops.push(0);
-    let update = forge(1, 0, &[64, 64], &ops);
+    let update = Forger::new().whole(&[64, 64], &ops);
     assert!(update.len() < 10_000);
     assert_eq!(
         Decoder::new().decode(&update).err(),
@@ -227,7 +295,7 @@ proptest! {
     #[test]
     fn random_ops_never_panic(width in 1..127u8, height in 1..127u8, ops in prop::collection::vec(prop_oneof![Just(0x42u8), Just(0x43), Just(0x44), 0..6u8, any::<u8>()], 0..600)) {
         let mut decoder = Decoder::new();
-        let _ = decoder.decode(&forge(1, 0, &[width, height], &ops));
+        let _ = decoder.decode(&Forger::new().whole(&[width, height], &ops));
     }
 
     #[test]
