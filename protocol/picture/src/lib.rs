@@ -40,7 +40,7 @@
 //!
 //! Ops happen in order. A copy reads all of its source before it writes (the two may overlap), lies inside the screen and may not be
 //! empty; an update has at most 1024 copies, and they move at most four times the area of the screen. Tiles come in rising order, each at most once.
-//! A whole has every tile, none with an area, and no copies. Other low tags are kept for later versions (other copies, JPEG and video
+//! A whole has every tile, all with 0x40, none with an area, and no copies. Other low tags are kept for later versions (other copies, JPEG and video
 //! rectangles) and are an error in this one.
 //!
 //! ```text
