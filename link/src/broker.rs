@@ -147,4 +147,10 @@ impl Broker {
         let code = code.number();
         self.send(&ToRelay::Over(Over { session, code })).await
     }
+
+    /// Says farewell: waits until the relay has what was sent (at most 2 s), then closes.
+    pub async fn leave(self, code: CloseCode) {
+        let _ = self.to_relay.finish().await;
+        self.link.shutdown(code).await;
+    }
 }

@@ -90,7 +90,8 @@ impl LaneReceiver {
         }
     }
 
-    /// The next record; `None` when the author ended the lane between two records. May be cancelled.
+    /// The next record; `None` when the author ended the lane between two records; `LinkError::Cut` when the lane
+    /// was given up. May be cancelled.
     pub async fn next_record(&mut self) -> Result<Option<Record>, LinkError> {
         loop {
             while self.taken < self.filled {

@@ -60,6 +60,15 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    /// quinn ends a dropped stream in good order; one that is given up half-way must not look so.
+    fn drop(&mut self) {
+        if !self.pending.is_empty() {
+            let _ = self.stream.reset(quinn::VarInt::from_u32(0));
+        }
+    }
+}
+
 /// Sends one set of messages.
 pub struct MessageSender<M> {
     writer: Writer,

@@ -142,6 +142,12 @@ impl<R: Read> RecordingReader<R> {
         })
     }
 
+    /// Goes on with another input, which stands at `offset` on an entry's border.
+    pub fn resume(&mut self, input: R, offset: u64) {
+        self.input = input;
+        self.offset = offset;
+    }
+
     pub fn session(&self) -> SessionId {
         self.session
     }

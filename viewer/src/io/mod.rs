@@ -1,3 +1,11 @@
-//! What joins: the window, the terminal, the network. Decides nothing.
+//! What joins: the window, the terminal, the network, files. Decides nothing.
 
+pub mod connect;
+mod handshake;
+mod live;
+pub mod org;
+mod player;
+mod recording;
+pub mod replay;
+pub mod technician;
 pub mod window;

@@ -1,0 +1,10 @@
+//! The agent's shell: event loop, threads, sockets, files. It joins what `pure`, `platform`, `sightline-ends` and
+//! `sightline-link` decide and offer, and decides nothing itself.
+
+mod hands;
+mod handshake;
+pub mod home;
+mod people;
+mod picture;
+mod session;
+pub mod share;

@@ -1,0 +1,277 @@
+//! The picture's own thread: screen → tiles → seal → link (DESIGN ch. 7, *pixels*). It sleeps in the screen's `wait`
+//! while nothing changes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sightline_ends::consent::{Grant, Refused, kind};
+use sightline_ends::content::{Layout, Scene};
+use sightline_ends::seal::Sealer;
+use sightline_ends::session::{seal_scene, seal_start, seal_update};
+use sightline_link::Bytes;
+use sightline_picture::{Encoder, Kind, PictureError, Rect};
+use sightline_program::clock::{Clock, unix_ms};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::platform::{self, Backend, DesktopError, Screen, Wake, Woken};
+use crate::pure::pace::Pace;
+
+/// A whole picture at least this often while the screen changes, so that a recording can be entered there: 30 s.
+const WHOLE_EVERY: Duration = Duration::from_secs(30);
+
+/// What the thread sends to the session.
+pub enum FromPicture {
+    /// A record for the picture lane.
+    Record(Bytes),
+    /// The screen is open and this is its waker.
+    Open(Box<dyn Wake>),
+    Failed(PictureFailure),
+}
+
+/// Why there are no more pictures.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureFailure {
+    #[error(transparent)]
+    Desktop(#[from] DesktopError),
+    #[error("the screen cannot be coded: {0}")]
+    Codec(#[from] PictureError),
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// Counts for reports.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PictureStats {
+    pub frames: u64,
+    pub bytes: u64,
+    /// Longest time from the end of the wait to the sealed record, in microseconds.
+    pub longest_us: u64,
+    /// Sum of those times.
+    pub total_us: u64,
+}
+
+struct Shared {
+    pace: Mutex<Pace>,
+    stop: AtomicBool,
+    stats: Mutex<PictureStats>,
+}
+
+/// The running thread. Dropping it stops the pictures.
+pub struct PictureThread {
+    shared: Arc<Shared>,
+    waker: Option<Box<dyn Wake>>,
+    clock: Clock,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PictureThread {
+    pub fn start(
+        backend: Backend,
+        grant: Grant<kind::View>,
+        sealer: Sealer,
+        clock: Clock,
+        out: UnboundedSender<FromPicture>,
+    ) -> PictureThread {
+        let shared = Arc::new(Shared {
+            pace: Mutex::default(),
+            stop: AtomicBool::new(false),
+            stats: Mutex::default(),
+        });
+        let mine = Arc::clone(&shared);
+        let spawned = thread::Builder::new()
+            .name("picture".into())
+            .spawn(move || {
+                let failed = out.clone();
+                if let Err(failure) = run(backend, grant, sealer, clock, &mine, out) {
+                    let _ = failed.send(FromPicture::Failed(failure));
+                }
+            });
+        debug_assert!(spawned.is_ok(), "the system has threads");
+        PictureThread {
+            shared,
+            waker: None,
+            clock,
+        }
+    }
+
+    pub fn set_waker(&mut self, waker: Box<dyn Wake>) {
+        self.waker = Some(waker);
+    }
+
+    /// The viewer has everything up to update `frame`.
+    pub fn shown(&self, frame: u64) {
+        lock(&self.shared.pace).shown(frame, self.clock.now().mono_us);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
+    }
+
+    pub fn stats(&self) -> PictureStats {
+        *lock(&self.shared.stats)
+    }
+}
+
+impl Drop for PictureThread {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+}
+
+struct Work<'a> {
+    screen: Box<dyn Screen>,
+    encoder: Encoder,
+    sealer: Sealer,
+    clock: Clock,
+    shared: &'a Shared,
+    out: UnboundedSender<FromPicture>,
+    frame: u64,
+    /// Pixels changed and were not grabbed yet.
+    damaged: bool,
+    /// The next update is whole, and all of the screen is read for it.
+    whole: bool,
+    last_whole: Instant,
+    /// Something was sent since the last whole picture.
+    changed: bool,
+}
+
+fn run(
+    backend: Backend,
+    grant: Grant<kind::View>,
+    sealer: Sealer,
+    clock: Clock,
+    shared: &Shared,
+    out: UnboundedSender<FromPicture>,
+) -> Result<(), PictureFailure> {
+    let screen = platform::open_screen(backend, &grant)?;
+    let layout = screen.layout();
+    let mut work = Work {
+        encoder: Encoder::new(layout.width, layout.height)?,
+        screen,
+        sealer,
+        clock,
+        shared,
+        out,
+        frame: 0,
+        damaged: true,
+        whole: true,
+        last_whole: Instant::now(),
+        changed: false,
+    };
+    let _ = work.out.send(FromPicture::Open(work.screen.waker()));
+    while !shared.stop.load(Ordering::Acquire) {
+        grant.check(unix_ms())?;
+        work.turn()?;
+    }
+    Ok(())
+}
+
+impl Work<'_> {
+    /// One update if there is one to send and the pace permits, else one wait.
+    fn turn(&mut self) -> Result<(), PictureFailure> {
+        let due = self.changed && self.last_whole.elapsed() >= WHOLE_EVERY;
+        let wanted = self.damaged || self.whole || due;
+        let permitted = lock(&self.shared.pace).permits();
+        if wanted && permitted {
+            return self.update(due);
+        }
+        let until = (self.changed && permitted).then(|| self.last_whole + WHOLE_EVERY);
+        let woken = self.screen.wait(until, !permitted)?;
+        self.woken(woken)
+    }
+
+    fn woken(&mut self, woken: Woken) -> Result<(), PictureFailure> {
+        self.damaged |= woken.damaged;
+        if let Some(layout) = woken.layout {
+            self.relayout(layout)?;
+        }
+        if let Some(cursor) = woken.cursor {
+            self.send_scene(&Scene::Cursor(cursor));
+        }
+        if let Some((x, y)) = woken.pointer {
+            self.send_scene(&Scene::Pointer { x, y });
+        }
+        Ok(())
+    }
+
+    fn relayout(&mut self, layout: Layout) -> Result<(), PictureFailure> {
+        self.encoder.resize(layout.width, layout.height)?;
+        self.whole = true;
+        Ok(())
+    }
+
+    fn update(&mut self, due: bool) -> Result<(), PictureFailure> {
+        let began = Instant::now();
+        let encoder = &mut self.encoder;
+        self.screen.grab(self.whole, &mut |area, pixels| {
+            let area = Rect {
+                x: area.x,
+                y: area.y,
+                width: area.width,
+                height: area.height,
+            };
+            encoder.patch(area, pixels);
+        })?;
+        self.damaged = false;
+        let whole = self.whole || due;
+        let kind = if whole { Kind::Whole } else { Kind::Delta };
+        let mut update = Vec::new();
+        if !self.encoder.encode(kind, &mut update) {
+            return Ok(());
+        }
+        if whole {
+            self.send_start();
+        }
+        let now_us = self.clock.now().mono_us;
+        let records = seal_update(&mut self.sealer, self.frame, &update, now_us);
+        let bytes = records.iter().map(|record| record.len() as u64).sum();
+        // Before the records leave: an acknowledgement must not come first.
+        lock(&self.shared.pace).sent(self.frame, bytes, now_us);
+        for record in records {
+            let _ = self.out.send(FromPicture::Record(record.into()));
+        }
+        self.frame += 1;
+        self.changed = !whole;
+        self.whole = false;
+        if whole {
+            self.last_whole = Instant::now();
+        }
+        self.count(bytes, began.elapsed());
+        Ok(())
+    }
+
+    fn count(&self, bytes: u64, took: Duration) {
+        let mut stats = lock(&self.shared.stats);
+        let took_us = took.as_micros() as u64;
+        stats.frames += 1;
+        stats.bytes += bytes;
+        stats.total_us += took_us;
+        stats.longest_us = stats.longest_us.max(took_us);
+    }
+
+    /// Where playback can start, and what it needs before the picture.
+    fn send_start(&mut self) {
+        let now_us = self.clock.now().mono_us;
+        let record = seal_start(&mut self.sealer, &self.screen.layout(), now_us);
+        let _ = self.out.send(FromPicture::Record(record.into()));
+        if let Some(cursor) = self.screen.cursor() {
+            self.send_scene(&Scene::Cursor(cursor));
+        }
+    }
+
+    fn send_scene(&mut self, scene: &Scene) {
+        let now_us = self.clock.now().mono_us;
+        if let Some(record) = seal_scene(&mut self.sealer, scene, now_us) {
+            let _ = self.out.send(FromPicture::Record(record.into()));
+        }
+    }
+}

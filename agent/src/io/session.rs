@@ -1,0 +1,309 @@
+//! A session's event loop at the agent: records in through the guard, effects out to hands, picture and link.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sightline_ends::handshake::Established;
+use sightline_ends::seal::{AGENT_CONTROL, AGENT_PICTURE, LaneId};
+use sightline_ends::session::{AgentEffect, AgentSession};
+use sightline_link::{Arrived, Broker, Bytes, FromLane, LaneWriter, Link, LinkError, read_lane};
+use sightline_program::clock::Clock;
+use sightline_program::report::Report;
+use sightline_protocol::broker::{FromRelay, LaneOpening};
+use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::record::Class;
+use tokio::sync::mpsc;
+
+use super::hands::HandsThread;
+use super::picture::{FromPicture, PictureFailure, PictureThread};
+use crate::platform::{self, Backend, DesktopError, Indicator, Watching};
+
+/// Records of the technician that may wait for the guard; beyond it the lane waits (flow control).
+const INBOX: usize = 256;
+/// For the last words to arrive when a session ends: 2 s.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+enum Happened {
+    Arrived(Result<Arrived, LinkError>),
+    Record(Class, Bytes),
+    /// A lane of the technician ended or broke.
+    LaneEnd(Result<(), LinkError>),
+    Relay(Result<FromRelay, CloseCode>),
+    Picture(FromPicture),
+    HandsFailed(DesktopError),
+    Stop(CloseCode),
+    GrantsEnd,
+}
+
+struct Running<'a> {
+    broker: &'a mut Broker,
+    link: Link,
+    machine: AgentSession,
+    clock: Clock,
+    report: Report,
+    lanes: mpsc::Receiver<FromLane>,
+    to_lanes: mpsc::Sender<FromLane>,
+    control: LaneWriter,
+    pictures: Option<LaneWriter>,
+    picture: Option<PictureThread>,
+    from_picture: mpsc::UnboundedReceiver<FromPicture>,
+    hands: Option<HandsThread>,
+    hands_failed: mpsc::UnboundedReceiver<DesktopError>,
+    indicator: Option<Box<dyn Indicator>>,
+    stop: mpsc::UnboundedReceiver<CloseCode>,
+    watching: Watching,
+}
+
+/// What a session needs beside the connection.
+pub struct SessionSetup {
+    pub backend: Backend,
+    pub clock: Clock,
+    pub report: Report,
+    /// The user's wish to stop, from wherever it comes (a signal, the terminal).
+    pub stop: mpsc::UnboundedReceiver<CloseCode>,
+    pub to_stop: mpsc::UnboundedSender<CloseCode>,
+}
+
+/// Runs the session until its end and says why it ended.
+pub async fn run(broker: &mut Broker, established: &Established, setup: SessionSetup) -> CloseCode {
+    let session = established.session;
+    match start(broker, established, setup).await {
+        Ok(mut running) => {
+            let code = running.run().await;
+            running.finish(code).await;
+            let _ = broker.over(session, code).await;
+            code
+        }
+        Err(code) => {
+            let _ = broker.over(session, code).await;
+            code
+        }
+    }
+}
+
+async fn start<'a>(
+    broker: &'a mut Broker,
+    established: &Established,
+    setup: SessionSetup,
+) -> Result<Running<'a>, CloseCode> {
+    let SessionSetup {
+        backend,
+        clock,
+        report,
+        stop,
+        to_stop,
+    } = setup;
+    let mut machine = AgentSession::new(established, clock.now());
+    let session = established.session;
+    let open = |id: LaneId| LaneOpening {
+        session,
+        lane: id.lane,
+        class: id.class,
+    };
+    let control = broker.link.open_lane(open(AGENT_CONTROL)).await;
+    let control = LaneWriter::start(control.map_err(|e| e.code())?);
+    let (to_session, from_picture) = mpsc::unbounded_channel();
+    let (mut pictures, mut picture) = (None, None);
+    if let Ok((grant, Some(sealer))) = machine.start_view(clock.now()) {
+        let lane = broker.link.open_lane(open(AGENT_PICTURE)).await;
+        pictures = Some(LaneWriter::start(lane.map_err(|e| e.code())?));
+        picture = Some(PictureThread::start(
+            backend, grant, sealer, clock, to_session,
+        ));
+    }
+    let (failed, hands_failed) = mpsc::unbounded_channel();
+    let control_allowed = machine.allowed().contains(Capability::Control);
+    let watching = Watching {
+        technician: established.technician_name.clone(),
+        organisation: established.bundle.organisation.clone(),
+        allowed: machine.allowed(),
+    };
+    let stopped = Box::new(move || {
+        let _ = to_stop.send(CloseCode::StoppedByUser);
+    });
+    let indicator = platform::show_indicator(watching.clone(), stopped)
+        .map_err(|error| tracing::warn!("no indicator: {error}"))
+        .ok();
+    let (to_lanes, lanes) = mpsc::channel(INBOX);
+    Ok(Running {
+        link: broker.link.clone(),
+        broker,
+        machine,
+        clock,
+        report,
+        lanes,
+        to_lanes,
+        control,
+        pictures,
+        picture,
+        from_picture,
+        hands: control_allowed.then(|| HandsThread::start(failed)),
+        hands_failed,
+        indicator,
+        stop,
+        watching,
+    })
+}
+
+impl Running<'_> {
+    async fn run(&mut self) -> CloseCode {
+        loop {
+            while let Some(effect) = self.machine.poll_effect() {
+                if let Some(code) = self.effect(effect) {
+                    return code;
+                }
+            }
+            let happened = self.next().await;
+            self.happened(happened);
+        }
+    }
+
+    async fn next(&mut self) -> Happened {
+        let grants_end = async {
+            match self.machine.poll_timeout_unix_ms() {
+                Some(at_ms) => {
+                    let left = at_ms.saturating_sub(self.clock.now().unix_ms);
+                    tokio::time::sleep(Duration::from_millis(left)).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // The user's wish goes before everything that a technician could keep us busy with.
+            biased;
+            Some(code) = self.stop.recv() => Happened::Stop(code),
+            Some(error) = self.hands_failed.recv() => Happened::HandsFailed(error),
+            () = grants_end => Happened::GrantsEnd,
+            message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
+            Some(from) = self.lanes.recv() => match from {
+                FromLane::Record(class, bytes) => Happened::Record(class, bytes),
+                FromLane::End(result) => Happened::LaneEnd(result),
+            },
+            Some(from) = self.from_picture.recv() => Happened::Picture(from),
+            arrived = self.link.accept() => Happened::Arrived(arrived),
+        }
+    }
+
+    fn happened(&mut self, happened: Happened) {
+        let now = self.clock.now();
+        match happened {
+            Happened::Stop(code) => self.machine.end(code, now),
+            Happened::HandsFailed(error) => {
+                tracing::warn!("mouse and keyboard: {error}");
+                self.machine.end(CloseCode::DesktopGone, now);
+            }
+            Happened::GrantsEnd => self.machine.handle_timeout(now),
+            Happened::Relay(Ok(FromRelay::Over(over))) => {
+                self.machine.close(CloseCode::from_number(over.code));
+            }
+            Happened::Relay(Ok(_)) => {}
+            Happened::Relay(Err(code)) => self.machine.close(code),
+            Happened::Record(class, bytes) => self.machine.handle_record(class, &bytes, now),
+            Happened::LaneEnd(Ok(()) | Err(LinkError::Cut)) => {}
+            Happened::LaneEnd(Err(error)) => self.machine.end(error.code(), now),
+            Happened::Picture(from) => self.from_picture(from),
+            Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
+                read_lane(opening, lane, self.to_lanes.clone());
+            }
+            Happened::Arrived(Ok(_)) => {}
+            Happened::Arrived(Err(error)) => self.machine.close(error.code()),
+        }
+    }
+
+    fn from_picture(&mut self, from: FromPicture) {
+        match from {
+            FromPicture::Record(record) => {
+                if let Some(pictures) = &self.pictures {
+                    pictures.send(record);
+                }
+            }
+            FromPicture::Open(waker) => {
+                if let Some(picture) = &mut self.picture {
+                    picture.set_waker(waker);
+                }
+            }
+            FromPicture::Failed(failure) => {
+                let now = self.clock.now();
+                let code = match &failure {
+                    PictureFailure::Desktop(DesktopError::Gone(_)) => CloseCode::DesktopGone,
+                    PictureFailure::Desktop(_) => CloseCode::NoDesktop,
+                    PictureFailure::Codec(_) => CloseCode::Internal,
+                    // The guard ends the session itself, for its own reason.
+                    PictureFailure::Refused(_) => return self.machine.handle_timeout(now),
+                };
+                tracing::warn!("pictures: {failure}");
+                self.machine.end(code, now);
+            }
+        }
+    }
+
+    /// Gives the code with which the session is over.
+    fn effect(&mut self, effect: AgentEffect) -> Option<CloseCode> {
+        match effect {
+            AgentEffect::Control(record) => self.control.send(record.into()),
+            AgentEffect::Act(grant, input) => {
+                if let Some(hands) = &self.hands {
+                    hands.act(grant, input);
+                }
+            }
+            AgentEffect::ReleaseAll => {
+                if let Some(hands) = &self.hands {
+                    hands.release_all();
+                }
+            }
+            AgentEffect::Shown { frame } => {
+                if let Some(picture) = &self.picture {
+                    picture.shown(frame);
+                }
+            }
+            AgentEffect::Allowed(allowed) => self.allowed(allowed),
+            AgentEffect::Dropped { why, count } => {
+                tracing::warn!("input of the technician was dropped ({count} so far): {why}");
+                let facts = json!({ "why": why, "count": count });
+                self.report.note("input_dropped", facts);
+            }
+            AgentEffect::Over(code) => return Some(code),
+        }
+        None
+    }
+
+    fn allowed(&mut self, allowed: Capabilities) {
+        self.watching.allowed = allowed;
+        if let Some(indicator) = &self.indicator {
+            indicator.update(self.watching.clone());
+        }
+        let facts = json!({ "allowed": allowed.to_string() });
+        self.report.note("allowed", facts);
+    }
+
+    /// Stops the local side first, then lets the last words go out.
+    async fn finish(self, code: CloseCode) {
+        let stats = self.picture.as_ref().map(PictureThread::stats);
+        drop(self.picture);
+        let hands = self.hands;
+        // Waits until every key is released.
+        let _ = tokio::task::spawn_blocking(move || drop(hands)).await;
+        drop(self.indicator);
+        if let Some(stats) = stats {
+            let mean = stats.total_us.checked_div(stats.frames).unwrap_or(0);
+            self.report.note(
+                "picture",
+                json!({
+                    "frames": stats.frames,
+                    "bytes": stats.bytes,
+                    "grab_to_sealed_mean_us": mean,
+                    "grab_to_sealed_max_us": stats.longest_us,
+                }),
+            );
+        }
+        tracing::debug!("session over: {code}");
+        let flush = async {
+            self.control.finish().await;
+            if let Some(pictures) = self.pictures {
+                pictures.abandon();
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL, flush).await;
+    }
+}

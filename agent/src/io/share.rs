@@ -1,0 +1,251 @@
+//! `sightline-agent share`: a code, a technician, consent, a session.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use serde_json::json;
+use sightline_ends::code::SessionCode;
+use sightline_ends::handshake::{AgentSetup, Established};
+use sightline_link::Broker;
+use sightline_program::clock::{Chance, Clock};
+use sightline_program::report::Report;
+use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::statement::{Signed, SigningKey};
+use sightline_protocol::statements::OrgBundle;
+use tokio::sync::mpsc;
+
+use super::handshake::{self, Around, Failed};
+use super::home::Home;
+use super::session::{self, SessionSetup};
+use crate::platform::{self, Backend, Prompt};
+
+/// What the user chose.
+#[derive(Clone, Debug)]
+pub struct ShareOptions {
+    pub qr: bool,
+    pub minutes: u32,
+    pub countdown_s: u32,
+    pub backend: Backend,
+}
+
+/// Wrong guesses after which no new code is made: one may be a slip, three are somebody trying.
+const WRONG_GUESSES: u32 = 3;
+
+/// What this agent can do for a technician today.
+fn offered() -> Capabilities {
+    Capabilities::of(&[Capability::View, Capability::Control])
+}
+
+struct Share {
+    options: ShareOptions,
+    key: Arc<SigningKey>,
+    signed: Signed<OrgBundle>,
+    bundle: OrgBundle,
+    prompts: Vec<Box<dyn Prompt>>,
+    clock: Clock,
+    report: Report,
+    to_stop: mpsc::UnboundedSender<CloseCode>,
+    stop: Option<mpsc::UnboundedReceiver<CloseCode>>,
+}
+
+/// Runs until the session ends or the user gives up; says why it ended.
+pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::Result<CloseCode> {
+    let (signed, bundle) = home.organisation()?;
+    let key = home.key()?;
+    if let Err(error) = platform::check_desktop(options.backend) {
+        tracing::error!("{error}");
+        return Ok(CloseCode::NoDesktop);
+    }
+    let prompts = match platform::open_prompts() {
+        Ok(prompts) => prompts,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Ok(CloseCode::NoPrompt);
+        }
+    };
+    let (to_stop, stop) = mpsc::unbounded_channel();
+    spawn_signals(to_stop.clone())?;
+    let mut share = Share {
+        options,
+        key,
+        signed,
+        bundle,
+        prompts,
+        clock: Clock::default(),
+        report,
+        to_stop,
+        stop: Some(stop),
+    };
+    let mut broker = match Broker::connect(&share.bundle.relay, &share.key, None).await {
+        Ok(broker) => broker,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Ok(error.code());
+        }
+    };
+    let code = share.share(&mut broker).await;
+    broker.leave(code).await;
+    Ok(code)
+}
+
+fn spawn_signals(stop: mpsc::UnboundedSender<CloseCode>) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let mut signals = signal(kind)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                let _ = stop.send(CloseCode::StoppedByUser);
+            }
+        });
+    }
+    Ok(())
+}
+
+impl Share {
+    /// Codes until one leads to a session or there is no more sense in it.
+    async fn share(&mut self, broker: &mut Broker) -> CloseCode {
+        let mut wrong = 0;
+        loop {
+            let failed = match self.one_code(broker).await {
+                Ok(established) => return self.session(broker, &established).await,
+                Err(failed) => failed,
+            };
+            match failed.failure.code {
+                // Somebody came and left before it began: the user still waits for help.
+                CloseCode::WrongCode | CloseCode::PeerLost if failed.spent => {
+                    wrong += 1;
+                    if wrong == WRONG_GUESSES {
+                        return failed.failure.code;
+                    }
+                }
+                CloseCode::CodeUnknown | CloseCode::PeerLost | CloseCode::TechnicianLeft => {}
+                code => return code,
+            }
+            self.again(&failed);
+        }
+    }
+
+    fn again(&self, failed: &Failed) {
+        tracing::debug!("{}", failed.failure.detail);
+        let words = match failed.failure.code {
+            CloseCode::WrongCode => {
+                "Somebody tried a wrong code. The code is spent; here is a new one."
+            }
+            CloseCode::CodeUnknown => "The code has expired. Here is a new one.",
+            _ => "The technician's connection was lost. Here is a new code.",
+        };
+        let facts = json!({ "reason": failed.failure.code.sentence() });
+        self.report.say("code_replaced", facts, words);
+    }
+
+    async fn one_code(&mut self, broker: &mut Broker) -> Result<Box<Established>, Failed> {
+        let lost = |code: CloseCode, detail: String| Failed {
+            failure: sightline_ends::handshake::Failure { code, detail },
+            spent: false,
+        };
+        let allocated = broker
+            .allocate()
+            .await
+            .map_err(|e| lost(e.code(), e.to_string()))?;
+        let code = SessionCode::draw(allocated.nameplate, &mut Chance::default());
+        let life = Duration::from_secs(allocated.lifetime_s.into());
+        self.show(&code, life);
+        let Some(stop) = &mut self.stop else {
+            return Err(lost(CloseCode::Internal, "no way to stop".into()));
+        };
+        let joining = tokio::select! {
+            stopped = stop.recv() => {
+                let _ = broker.release(code.nameplate).await;
+                let code = stopped.unwrap_or(CloseCode::StoppedByUser);
+                return Err(lost(code, "stopped while waiting".into()));
+            }
+            () = tokio::time::sleep(life) => {
+                let _ = broker.release(code.nameplate).await;
+                return Err(lost(CloseCode::CodeUnknown, "nobody came in time".into()));
+            }
+            joining = broker.joining(code.nameplate) => {
+                joining.map_err(|e| lost(e.code(), e.to_string()))?
+            }
+        };
+        let facts = json!({ "session": joining.session.to_string(), "technician": joining.technician.to_string() });
+        self.report
+            .say("claimed", facts, "A technician is connecting…");
+        let setup = AgentSetup {
+            key: Arc::clone(&self.key),
+            bundle: self.signed.clone(),
+            session: joining.session,
+            nameplate: code.nameplate,
+            secret: code.secret,
+            technician: joining.technician,
+            computer: platform::computer_name(),
+            offered: offered(),
+            countdown_s: self.options.countdown_s,
+            grant_ms: u64::from(self.options.minutes) * 60_000,
+        };
+        let around = Around {
+            broker,
+            prompts: &self.prompts,
+            clock: self.clock,
+            report: self.report,
+        };
+        tokio::select! {
+            stopped = stop.recv() => Err(lost(stopped.unwrap_or(CloseCode::StoppedByUser), "stopped".into())),
+            result = handshake::run(around, setup, self.bundle.clone()) => result,
+        }
+    }
+
+    fn show(&self, code: &SessionCode, life: Duration) {
+        let shown = code.reveal();
+        let mut words = format!(
+            "\nYour session code:  {}\n\nRead it to your technician. It is good for {} minutes and for one use.\nCtrl-C to stop.\n",
+            *shown,
+            life.as_secs() / 60
+        );
+        if self.options.qr
+            && let Ok(qr) = QrCode::new(shown.as_bytes())
+        {
+            words += &qr.render::<Dense1x2>().build();
+            words.push('\n');
+        }
+        let facts = json!({ "code": *shown, "lifetime_s": life.as_secs() });
+        self.report.say("code", facts, words);
+        if !self.report.is_json() && !std::io::stdout().is_terminal() {
+            tracing::debug!("the code went to a file or a pipe");
+        }
+    }
+
+    async fn session(&mut self, broker: &mut Broker, established: &Established) -> CloseCode {
+        let granted = established.consent.granted;
+        let words = format!(
+            "{} of {} may now: {}. The session is recorded. Ctrl-C stops it.",
+            established.technician_name, established.bundle.organisation, granted
+        );
+        let facts = json!({
+            "session": established.session.to_string(),
+            "technician": established.technician_name,
+            "granted": granted.to_string(),
+            "until_ms": established.consent.until_ms,
+        });
+        self.report.say("granted", facts, words);
+        let Some(stop) = self.stop.take() else {
+            return CloseCode::Internal;
+        };
+        let setup = SessionSetup {
+            backend: self.options.backend,
+            clock: self.clock,
+            report: self.report,
+            stop,
+            to_stop: self.to_stop.clone(),
+        };
+        session::run(broker, established, setup).await
+    }
+}

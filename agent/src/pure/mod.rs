@@ -1,0 +1,4 @@
+//! What the agent decides: touches nothing, no clock, no sockets.
+
+pub mod keymap;
+pub mod pace;

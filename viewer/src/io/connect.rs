@@ -1,0 +1,235 @@
+//! `sightline connect`: a code, the user's consent, a window.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, anyhow, bail};
+use serde_json::json;
+use sightline_ends::code::SessionCode;
+use sightline_ends::handshake::{Established, TechnicianSetup};
+use sightline_link::Broker;
+use sightline_program::clock::{Clock, unix_ms};
+use sightline_program::report::{Report, sentence};
+use sightline_protocol::capability::Capabilities;
+use sightline_protocol::close::CloseCode;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use super::live::{self, Live};
+use super::technician::{self, Technician};
+use super::window::{self, Options};
+use super::{handshake, window::Scale};
+
+/// What the technician chose.
+pub struct ConnectOptions {
+    pub technician: Option<PathBuf>,
+    /// Read the code from standard input rather than ask.
+    pub code_from_stdin: bool,
+    pub ask: Capabilities,
+    pub reason: String,
+    pub ticket: String,
+    pub fullscreen: bool,
+    pub one_to_one: bool,
+    pub close_window: bool,
+}
+
+/// Runs until the session is over and its window closed; says why it ended.
+pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode> {
+    let path = options
+        .technician
+        .clone()
+        .unwrap_or_else(technician::default_path);
+    let technician = read_technician(&path)?;
+    if technician.credential.expires_ms <= unix_ms() {
+        return Ok(CloseCode::CredentialExpired);
+    }
+    let Some(code) = ask_code(&options)? else {
+        return Ok(CloseCode::TechnicianLeft);
+    };
+    let clock = Clock::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let asked = runtime.block_on(reach(&technician, code, &options, clock, report));
+    let (broker, established) = match asked {
+        Ok(reached) => reached,
+        Err(code) => {
+            tell_in_window(code)?;
+            return Ok(code);
+        }
+    };
+    let outcome = show(&runtime, broker, established, clock, &options, report);
+    // The window closes at once; the farewell to the relay goes on in the background, within its own limit.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    outcome
+}
+
+fn read_technician(path: &Path) -> anyhow::Result<Technician> {
+    technician::read(path).map_err(|error| {
+        if error.is_not_found() {
+            anyhow!(
+                "no technician's file at {}: get one from your administrator and name it with --as FILE",
+                path.display()
+            )
+        } else {
+            error.into()
+        }
+    })
+}
+
+/// The code, from where the technician can type it; never from the command line, which every program on this
+/// computer can read.
+fn ask_code(options: &ConnectOptions) -> anyhow::Result<Option<SessionCode>> {
+    if options.code_from_stdin {
+        let mut line = Zeroizing::new(String::new());
+        std::io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .context("cannot read the code from standard input")?;
+        return Ok(Some(SessionCode::parse(&line)?));
+    }
+    if std::io::stdin().is_terminal() {
+        return ask_on_terminal();
+    }
+    let typed = window::ask_code().map_err(|error| anyhow!(error.to_string()))?;
+    Ok(match typed {
+        Some(typed) => Some(SessionCode::parse(&Zeroizing::new(typed))?),
+        None => None,
+    })
+}
+
+fn ask_on_terminal() -> anyhow::Result<Option<SessionCode>> {
+    let mut terminal = std::io::stderr();
+    loop {
+        write!(terminal, "Session code: ")?;
+        terminal.flush()?;
+        let mut line = Zeroizing::new(String::new());
+        if std::io::stdin().lock().read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        match SessionCode::parse(&line) {
+            Ok(code) => return Ok(Some(code)),
+            Err(error) => writeln!(terminal, "{}", sentence(&error.to_string()))?,
+        }
+    }
+}
+
+async fn reach(
+    technician: &Technician,
+    code: SessionCode,
+    options: &ConnectOptions,
+    clock: Clock,
+    report: Report,
+) -> Result<(Broker, Box<Established>), CloseCode> {
+    let relay = &technician.bundle.relay;
+    let facts = json!({ "relay": relay.address });
+    report.say(
+        "connecting",
+        facts,
+        format!("Connecting by {}…", relay.address),
+    );
+    let broker = Broker::connect(relay, &technician.key, Some(technician.signed.clone())).await;
+    let mut broker = broker.map_err(|error| {
+        tracing::warn!("{error}");
+        error.code()
+    })?;
+    let session = broker.claim(code.nameplate).await.map_err(|error| {
+        tracing::warn!("{error}");
+        error.code()
+    })?;
+    report.note("claimed", json!({ "session": session.to_string() }));
+    let setup = TechnicianSetup {
+        key: technician.key.clone(),
+        credential: technician.signed.clone(),
+        name: technician.credential.name.clone(),
+        bundle: technician.bundle.clone(),
+        session,
+        code,
+        asked: options.ask,
+        reason: options.reason.clone(),
+        ticket: options.ticket.clone(),
+    };
+    match handshake::run(&mut broker, setup, clock, report).await {
+        Ok(established) => Ok((broker, established)),
+        Err(failure) => {
+            tracing::info!("{}", failure.detail);
+            let _ = broker.over(session, failure.code).await;
+            broker.leave(failure.code).await;
+            Err(failure.code)
+        }
+    }
+}
+
+/// For those who have no terminal in which to read it.
+fn tell_in_window(code: CloseCode) -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() || std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    if std::env::var_os("DISPLAY").is_none() {
+        return Ok(());
+    }
+    tracing::debug!("no terminal: {code}");
+    Ok(())
+}
+
+fn show(
+    runtime: &tokio::runtime::Runtime,
+    broker: Broker,
+    established: Box<Established>,
+    clock: Clock,
+    options: &ConnectOptions,
+    report: Report,
+) -> anyhow::Result<CloseCode> {
+    let title = format!("{} – Sightline", established.computer);
+    let window_options = Options {
+        title,
+        replay: false,
+        fullscreen: options.fullscreen,
+        scale: if options.one_to_one {
+            Scale::OneToOne
+        } else {
+            Scale::Fit
+        },
+    };
+    let (to_session, did) = mpsc::unbounded_channel();
+    let close_window = options.close_window;
+    let session: Mutex<Option<tokio::task::JoinHandle<CloseCode>>> = Mutex::new(None);
+    let shown = window::run(
+        window_options,
+        |window| {
+            let live = Live {
+                broker,
+                established,
+                clock,
+                report,
+                window,
+                did,
+                close_window,
+            };
+            *session
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) =
+                Some(runtime.spawn(live::run(live)));
+        },
+        move |event| {
+            let _ = to_session.send(event);
+        },
+    );
+    let Some(session) = session
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    else {
+        bail!(shown.err().map_or_else(
+            || "the window did not start".to_owned(),
+            |error| error.to_string()
+        ));
+    };
+    if shown.is_err() {
+        session.abort();
+    }
+    let code = runtime.block_on(session);
+    shown.map_err(|error| anyhow!(error.to_string()))?;
+    code.context("the session's task failed")
+}

@@ -1,0 +1,300 @@
+//! A live session's event loop at the technician: records to the window, hands to the input lane.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sightline_ends::content::{Input, Scene};
+use sightline_ends::handshake::Established;
+use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
+use sightline_ends::session::{TechnicianEffect, TechnicianSession};
+use sightline_link::{Arrived, Broker, FromLane, LaneWriter, Link, LinkError, read_lane};
+use sightline_program::clock::Clock;
+use sightline_program::report::{Report, sentence};
+use sightline_protocol::broker::{FromRelay, LaneOpening};
+use sightline_protocol::close::CloseCode;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::window::{Bar, Did, WindowHandle};
+
+/// Records of the agent that may wait for the window; beyond it the lane waits, and by the acknowledgements the agent.
+const INBOX: usize = 64;
+/// The round trip is measured this often: the bar is for people.
+const PING: Duration = Duration::from_secs(5);
+/// For the last words to arrive when the session ends.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What a live session needs.
+pub struct Live {
+    pub broker: Broker,
+    pub established: Box<Established>,
+    pub clock: Clock,
+    pub report: Report,
+    pub window: WindowHandle,
+    pub did: mpsc::UnboundedReceiver<Did>,
+    /// Close the window when the session ends, whoever ended it.
+    pub close_window: bool,
+}
+
+enum Happened {
+    Arrived(Result<Arrived, LinkError>),
+    Lane(FromLane),
+    Relay(Result<FromRelay, CloseCode>),
+    Did(Did),
+    Ping,
+    Interrupted,
+}
+
+#[derive(Default)]
+struct Stats {
+    updates: u64,
+    bytes: u64,
+    inputs: u64,
+}
+
+struct Running {
+    broker: Broker,
+    link: Link,
+    machine: TechnicianSession,
+    clock: Clock,
+    report: Report,
+    window: WindowHandle,
+    bar: Bar,
+    did: mpsc::UnboundedReceiver<Did>,
+    from_lanes: mpsc::Receiver<FromLane>,
+    to_session: mpsc::Sender<FromLane>,
+    control: LaneWriter,
+    input: LaneWriter,
+    next_ping: Instant,
+    stats: Stats,
+    close_window: bool,
+}
+
+/// Runs the session until its end and says why it ended. The window stays, with the reason, unless the technician
+/// ended it.
+pub async fn run(live: Live) -> CloseCode {
+    let session = live.established.session;
+    let window = live.window.clone();
+    match start(live).await {
+        Ok(mut running) => {
+            let code = running.run().await;
+            running.finish(session, code).await;
+            code
+        }
+        Err(error) => {
+            window.ended(sentence(&error.code().to_string()));
+            error.code()
+        }
+    }
+}
+
+async fn start(live: Live) -> Result<Running, LinkError> {
+    let established = &live.established;
+    let open = |id: LaneId| LaneOpening {
+        session: established.session,
+        lane: id.lane,
+        class: id.class,
+    };
+    let link = live.broker.link.clone();
+    let control = LaneWriter::start(link.open_lane(open(TECHNICIAN_CONTROL)).await?);
+    let input = LaneWriter::start(link.open_lane(open(TECHNICIAN_INPUT)).await?);
+    let (to_session, from_lanes) = mpsc::channel(INBOX);
+    let machine = TechnicianSession::new(established, live.clock.now());
+    let bar = Bar {
+        technician: established.technician_name.clone(),
+        organisation: established.bundle.organisation.clone(),
+        user: established.computer.clone(),
+        grants: machine.allowed(),
+        recording: true,
+        round_trip: None,
+        note: None,
+    };
+    live.window.bar(bar.clone());
+    Ok(Running {
+        broker: live.broker,
+        link,
+        machine,
+        clock: live.clock,
+        report: live.report,
+        window: live.window,
+        bar,
+        did: live.did,
+        from_lanes,
+        to_session,
+        control,
+        input,
+        next_ping: Instant::now(),
+        stats: Stats::default(),
+        close_window: live.close_window,
+    })
+}
+
+impl Running {
+    async fn run(&mut self) -> CloseCode {
+        loop {
+            while let Some(effect) = self.machine.poll_effect() {
+                if let Some(code) = self.effect(effect) {
+                    return code;
+                }
+            }
+            let happened = self.next().await;
+            self.happened(happened);
+        }
+    }
+
+    async fn next(&mut self) -> Happened {
+        tokio::select! {
+            biased;
+            Some(did) = self.did.recv() => Happened::Did(did),
+            Some(from) = self.from_lanes.recv() => Happened::Lane(from),
+            message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
+            arrived = self.link.accept() => Happened::Arrived(arrived),
+            () = sleep_until(self.next_ping) => Happened::Ping,
+            _ = tokio::signal::ctrl_c() => Happened::Interrupted,
+        }
+    }
+
+    fn happened(&mut self, happened: Happened) {
+        let now = self.clock.now();
+        match happened {
+            Happened::Did(did) => self.did(did),
+            Happened::Lane(FromLane::Record(class, record)) => {
+                self.stats.bytes += record.len() as u64;
+                self.machine.handle_record(class, &record, now);
+            }
+            Happened::Lane(FromLane::End(Ok(()) | Err(LinkError::Cut))) => {}
+            Happened::Lane(FromLane::End(Err(error))) => self.machine.leave(error.code(), now),
+            Happened::Relay(Ok(FromRelay::Over(over))) => self.drain_then_close(over.code),
+            Happened::Relay(Ok(_)) => {}
+            Happened::Relay(Err(code)) => self.machine.close(code),
+            Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
+                read_lane(opening, lane, self.to_session.clone());
+            }
+            Happened::Arrived(Ok(_)) => {}
+            Happened::Arrived(Err(error)) => self.machine.close(error.code()),
+            Happened::Ping => {
+                self.next_ping = Instant::now() + PING;
+                self.machine.ping(now);
+            }
+            Happened::Interrupted => self.machine.leave(CloseCode::TechnicianLeft, now),
+        }
+    }
+
+    /// The relay's word that it is over may overtake the agent's last records on their lanes: those come first.
+    fn drain_then_close(&mut self, code: u16) {
+        let now = self.clock.now();
+        while let Ok(FromLane::Record(class, record)) = self.from_lanes.try_recv() {
+            self.machine.handle_record(class, &record, now);
+        }
+        self.machine.close(CloseCode::from_number(code));
+    }
+
+    fn did(&mut self, did: Did) {
+        match did {
+            Did::Input(input) => self.inputs(input),
+            Did::End | Did::Closed => {
+                let now = self.clock.now();
+                self.machine.leave(CloseCode::TechnicianLeft, now);
+            }
+            Did::Presented { .. } | Did::Replay(_) => {}
+        }
+    }
+
+    /// Sends what the hands did. Of pointer movements that queued up, only the last matters.
+    fn inputs(&mut self, first: Input) {
+        let mut pending = first;
+        while let Ok(next) = self.did.try_recv() {
+            match next {
+                Did::Input(next) => {
+                    let superseded = matches!(
+                        (&pending, &next),
+                        (Input::Pointer { .. }, Input::Pointer { .. })
+                    );
+                    if !superseded {
+                        self.send_input(&pending);
+                    }
+                    pending = next;
+                }
+                other => {
+                    self.send_input(&pending);
+                    return self.did(other);
+                }
+            }
+        }
+        self.send_input(&pending);
+    }
+
+    fn send_input(&mut self, input: &Input) {
+        let now = self.clock.now();
+        if let Some(record) = self.machine.input(input, now) {
+            self.stats.inputs += 1;
+            self.input.send(record.into());
+        }
+    }
+
+    /// Gives the code with which the session is over.
+    fn effect(&mut self, effect: TechnicianEffect) -> Option<CloseCode> {
+        match effect {
+            TechnicianEffect::Scene(scene) => self.scene(&scene),
+            TechnicianEffect::Allowed { capabilities, why } => {
+                self.bar.grants = capabilities;
+                self.bar.note = Some(why.clone());
+                let facts = json!({ "allowed": capabilities.to_string(), "why": why });
+                self.report.note("allowed", facts);
+                self.show_bar();
+            }
+            TechnicianEffect::Refused(why) => {
+                self.report.note("refused", json!({ "why": why }));
+                self.bar.note = Some(why);
+                self.show_bar();
+            }
+            TechnicianEffect::RoundTrip(us) => {
+                self.bar.round_trip = Some(Duration::from_micros(us));
+                self.report.note("round_trip", json!({ "us": us }));
+                self.show_bar();
+            }
+            TechnicianEffect::Control(record) => self.control.send(record.into()),
+            TechnicianEffect::Over(code) => return Some(code),
+        }
+        None
+    }
+
+    fn show_bar(&self) {
+        self.window.bar(self.bar.clone());
+    }
+
+    fn scene(&mut self, scene: &Scene) {
+        let now = self.clock.now();
+        match self.window.scene(scene) {
+            Ok(Some(frame)) => {
+                self.stats.updates += 1;
+                self.machine.shown(frame, now);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!("picture: {error}");
+                self.machine.leave(CloseCode::ProtocolViolation, now);
+            }
+        }
+    }
+
+    async fn finish(mut self, session: sightline_protocol::id::SessionId, code: CloseCode) {
+        let stats = &self.stats;
+        self.report.note(
+            "picture",
+            json!({ "updates": stats.updates, "bytes": stats.bytes, "inputs": stats.inputs }),
+        );
+        if code == CloseCode::TechnicianLeft || self.close_window {
+            self.window.close();
+        } else {
+            self.window.ended(sentence(&code.to_string()));
+        }
+        let flush = async {
+            self.input.finish().await;
+            self.control.finish().await;
+            let _ = self.broker.over(session, code).await;
+        };
+        let _ = tokio::time::timeout(FAREWELL, flush).await;
+        self.broker.leave(code).await;
+    }
+}

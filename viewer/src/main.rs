@@ -1,0 +1,168 @@
+//! `sightline`: the command line of technicians, auditors and administrators.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use sightline::io::connect::{self, ConnectOptions};
+use sightline::io::org::{self, OrgCommand};
+use sightline::io::replay;
+use sightline_program::exit;
+use sightline_program::report::{Report, sentence};
+use sightline_protocol::capability::{Capabilities, Capability};
+use tracing_subscriber::EnvFilter;
+
+/// Remote support in plain sight: see and control a user's computer while the user allows it.
+#[derive(Parser)]
+#[command(name = "sightline", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Say what happens as JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Technician: connect to a user who read you a session code.
+    ///
+    /// The code is asked for in the terminal, or in a window if there is none.
+    Connect(ConnectArgs),
+    /// Auditor: watch a recording.
+    Replay {
+        file: PathBuf,
+        /// Your auditor's file.
+        #[arg(long, env = "SIGHTLINE_KEY", value_name = "FILE")]
+        key: PathBuf,
+        #[arg(long, default_value_t = 1.0, value_parser = speed)]
+        speed: f64,
+    },
+    /// Administrator: the organisation, its technicians and its auditors.
+    Org {
+        /// The organisation's folder. It holds the root key: keep it safe, and off the relay.
+        #[arg(long, default_value = "org", value_name = "FOLDER", global = true)]
+        dir: PathBuf,
+        #[command(subcommand)]
+        command: OrgCommand,
+    },
+}
+
+#[derive(Args)]
+struct ConnectArgs {
+    /// Your technician's file.
+    ///
+    /// Default: ~/.config/sightline/me.technician
+    #[arg(long = "as", env = "SIGHTLINE_AS", value_name = "FILE")]
+    technician: Option<PathBuf>,
+    /// Where the code comes from: `-` reads it from standard input.
+    #[arg(long, value_name = "-", value_parser = only_dash)]
+    code: Option<String>,
+    #[arg(hide = true, value_parser = not_here)]
+    code_by_mistake: Option<String>,
+    /// Ask for these only; the user may allow fewer.
+    #[arg(long, value_delimiter = ',', value_parser = capability, default_value = "view,control", value_name = "CAPABILITIES")]
+    ask: Vec<Capability>,
+    /// Ask to see only, not to control.
+    #[arg(long, conflicts_with = "ask")]
+    view_only: bool,
+    /// Why, in a few words; the user reads it.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    reason: String,
+    /// The ticket's number; the user reads it, and it is signed into the record.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    ticket: String,
+    /// Start in full screen (F11).
+    #[arg(long)]
+    fullscreen: bool,
+    /// Start with one pixel for one pixel instead of fitting the window.
+    #[arg(long)]
+    one_to_one: bool,
+    /// Close the window when the session ends, whoever ended it.
+    #[arg(long)]
+    close: bool,
+}
+
+fn only_dash(text: &str) -> Result<String, String> {
+    if text == "-" {
+        Ok(text.to_owned())
+    } else {
+        Err("only `--code -` is taken: every program on this computer could read a code from the command line".into())
+    }
+}
+
+fn not_here(_text: &str) -> Result<String, String> {
+    Err("the code does not go on the command line, where every program on this computer can read it; start `sightline connect` and type it when asked".into())
+}
+
+fn capability(word: &str) -> Result<Capability, String> {
+    Capability::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Capability::ALL.iter().map(|c| c.word()).collect();
+        format!("the capabilities are {}", words.join(", "))
+    })
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if (0.1..=64.0).contains(&speed) => Ok(speed),
+        _ => Err("a speed is a number from 0.1 to 64".into()),
+    }
+}
+
+impl ConnectArgs {
+    fn options(self) -> ConnectOptions {
+        let ask = if self.view_only {
+            Capabilities::of(&[Capability::View])
+        } else {
+            self.ask.into_iter().collect()
+        };
+        ConnectOptions {
+            technician: self.technician,
+            code_from_stdin: self.code.is_some(),
+            ask,
+            reason: self.reason,
+            ticket: self.ticket,
+            fullscreen: self.fullscreen,
+            one_to_one: self.one_to_one,
+            close_window: self.close,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let matches = Cli::command().after_long_help(exit::table()).get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("SIGHTLINE_LOG").unwrap_or_else(|_| "warn,winit=error".into()),
+        )
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("sightline: {}", sentence(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let report = Report::new(cli.json);
+    match cli.command {
+        Command::Connect(args) => {
+            let code = connect::run(args.options(), report)?;
+            report.closed(code);
+            return Ok(exit::code(code));
+        }
+        Command::Replay { file, key, speed } => replay::run(&file, &key, speed, report)?,
+        Command::Org { dir, command } => org::run(&dir, command, report)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
