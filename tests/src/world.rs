@@ -1,0 +1,282 @@
+//! A whole small world: a relay, an organisation, a technician, agents and viewers.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use crate::display::Display;
+use crate::program::{Program, run};
+use crate::terminal::InTerminal;
+
+/// Long enough for two busy cores, short enough that a hang is noticed.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// The technician of the world.
+pub const TECHNICIAN: &str = "Tess Technician";
+/// The organisation of the world.
+pub const ORGANISATION: &str = "Example Support";
+
+pub struct World {
+    folder: PathBuf,
+    // Removed with everything in it, unless it was given.
+    _temporary: Option<tempfile::TempDir>,
+    pub relay: Program,
+    /// Where the relay listens.
+    pub relay_address: String,
+    agents: u32,
+    viewers: u32,
+}
+
+/// What differs from the usual world.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// Where everything is kept; a temporary folder if not said.
+    pub folder: Option<PathBuf>,
+    /// The address that the bundle names, if another than the relay's own (a proxy's).
+    pub announced: Option<String>,
+    /// Where the relay listens; a free port if not said.
+    pub listen: Option<String>,
+    /// Lines to replace in the relay's configuration: key and value.
+    pub relay_config: Vec<(String, String)>,
+    /// The technician's tier; 2 if not said.
+    pub tier: Option<u8>,
+}
+
+/// A UDP port of the loopback that was free a moment ago.
+pub fn free_address() -> anyhow::Result<String> {
+    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+fn os<'a>(args: &[&'a str]) -> Vec<&'a OsStr> {
+    args.iter().map(|arg| OsStr::new(*arg)).collect()
+}
+
+impl World {
+    pub fn start() -> anyhow::Result<World> {
+        World::with(Setting::default())
+    }
+
+    pub fn with(setting: Setting) -> anyhow::Result<World> {
+        let (folder, temporary) = match setting.folder {
+            Some(folder) => (folder, None),
+            None => {
+                let temporary = tempfile::tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        let listen = match setting.listen {
+            Some(listen) => listen,
+            None => free_address()?,
+        };
+        let announced = setting.announced.unwrap_or_else(|| listen.clone());
+        let at = |name: &str| folder.join(name).display().to_string();
+        run(
+            "sightline-relay",
+            &os(&["init", &at("relay"), "--address", &announced]),
+        )?;
+        let mut config = setting.relay_config;
+        config.push(("listen".into(), format!("\"{listen}\"")));
+        configure(&folder.join("relay/relay.toml"), &config)?;
+        found_organisation(&folder, "org", ORGANISATION, setting.tier.unwrap_or(2))?;
+        std::fs::copy(
+            folder.join("org/org.bundle"),
+            folder.join("relay/org.bundle"),
+        )?;
+        let relay = start_relay(&folder)?;
+        Ok(World {
+            folder,
+            _temporary: temporary,
+            relay,
+            relay_address: listen,
+            agents: 0,
+            viewers: 0,
+        })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts the relay again, after it ended or was killed.
+    pub fn restart_relay(&mut self) -> anyhow::Result<()> {
+        self.relay = start_relay(&self.folder)?;
+        Ok(())
+    }
+
+    pub fn technician_file(&self) -> PathBuf {
+        technician_file(&self.folder, "org")
+    }
+
+    pub fn auditor_file(&self) -> PathBuf {
+        self.folder.join("org/auditors/auditor.auditor")
+    }
+
+    /// The recordings, oldest first.
+    pub fn recordings(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.join("relay/recordings")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push((path.metadata()?.modified()?, path));
+                }
+            }
+        }
+        found.sort();
+        Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// `sightline-agent share` in a terminal, on this display.
+    pub fn share(&mut self, display: &Display, args: &[&str]) -> anyhow::Result<Agent> {
+        self.agents += 1;
+        let label = format!("agent-{}", self.agents);
+        let home = self.folder.join(&label).display().to_string();
+        let bundle = self.folder.join("org/org.bundle").display().to_string();
+        run("sightline-agent", &os(&["--home", &home, "join", &bundle]))?;
+        let mut all = os(&["--home", &home, "share"]);
+        all.extend(os(args));
+        let environment = [("DISPLAY", display.name()), ("SIGHTLINE_LOG", "debug")];
+        let mut terminal =
+            InTerminal::start("sightline-agent", &all, &environment, &self.folder, &label)?;
+        let code = terminal.events.wait("code", SOON)?;
+        Ok(Agent {
+            code: text(&code, "code")?,
+            terminal,
+        })
+    }
+
+    /// `sightline connect` on this display, with this code.
+    pub fn connect(
+        &mut self,
+        display: &Display,
+        code: &str,
+        args: &[&str],
+    ) -> anyhow::Result<Program> {
+        let file = self.technician_file();
+        self.connect_as(&file, display, code, args)
+    }
+
+    /// As `connect`, by another technician's file.
+    pub fn connect_as(
+        &mut self,
+        technician: &Path,
+        display: &Display,
+        code: &str,
+        args: &[&str],
+    ) -> anyhow::Result<Program> {
+        self.viewers += 1;
+        let file = technician.display().to_string();
+        let mut all = os(&["connect", "--code", "-", "--close", "--as", &file]);
+        all.extend(os(args));
+        let log = self.folder.join(format!("viewer-{}.log", self.viewers));
+        let environment = [
+            ("DISPLAY", display.name()),
+            ("SIGHTLINE_LOG", "debug,winit=error"),
+        ];
+        let mut viewer = Program::start("sightline", &all, &environment, &log)?;
+        let mut stdin = viewer.stdin.take().context("no standard input")?;
+        writeln!(stdin, "{code}")?;
+        viewer.stdin = Some(stdin);
+        Ok(viewer)
+    }
+
+    /// Agent and viewer in a running session, everything allowed.
+    pub fn session(
+        &mut self,
+        user: &Display,
+        technician: &Display,
+    ) -> anyhow::Result<(Agent, Program)> {
+        let mut agent = self.share(user, &[])?;
+        let code = agent.code.clone();
+        let mut viewer = self.connect(technician, &code, &[])?;
+        agent.answer("y")?;
+        agent.terminal.events.wait("granted", SOON)?;
+        viewer.events.wait("granted", SOON)?;
+        technician.wait_window("Sightline", SOON)?;
+        viewer.events.wait("round_trip", SOON)?;
+        Ok((agent, viewer))
+    }
+}
+
+/// A running `sightline-agent share`.
+pub struct Agent {
+    pub code: String,
+    pub terminal: InTerminal,
+}
+
+impl Agent {
+    /// Waits for the question and answers it in the terminal, as the user would.
+    pub fn answer(&mut self, answer: &str) -> anyhow::Result<()> {
+        self.terminal.events.wait("consent_asked", SOON)?;
+        self.terminal.wait_shown("[y/N/list]", SOON)?;
+        self.terminal.type_line(answer)
+    }
+}
+
+/// A string in an event.
+pub fn text(event: &Value, key: &str) -> anyhow::Result<String> {
+    let value = event[key].as_str();
+    Ok(value
+        .with_context(|| format!("no '{key}' in {event}"))?
+        .to_owned())
+}
+
+/// Founds an organisation in `folder/name` with one technician.
+pub fn found_organisation(folder: &Path, name: &str, title: &str, tier: u8) -> anyhow::Result<()> {
+    let org = folder.join(name).display().to_string();
+    let relay = folder.join("relay/relay.identity").display().to_string();
+    run(
+        "sightline",
+        &os(&["org", "--dir", &org, "init", title, "--relay", &relay]),
+    )?;
+    let tier = tier.to_string();
+    run(
+        "sightline",
+        &os(&[
+            "org",
+            "--dir",
+            &org,
+            "technician",
+            "add",
+            TECHNICIAN,
+            "--tier",
+            &tier,
+        ]),
+    )?;
+    Ok(())
+}
+
+/// The technician's file of the organisation in `folder/name`.
+pub fn technician_file(folder: &Path, name: &str) -> PathBuf {
+    let file = format!("{TECHNICIAN}.technician");
+    folder.join(name).join("technicians").join(file)
+}
+
+fn configure(path: &Path, config: &[(String, String)]) -> anyhow::Result<()> {
+    let mut text = std::fs::read_to_string(path)?;
+    for (key, value) in config {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{key} =")))
+            .with_context(|| format!("no '{key}' in {}", path.display()))?
+            .to_owned();
+        text = text.replace(&line, &format!("{key} = {value}"));
+    }
+    Ok(std::fs::write(path, text)?)
+}
+
+fn start_relay(folder: &Path) -> anyhow::Result<Program> {
+    let config = folder.join("relay/relay.toml").display().to_string();
+    let args = os(&["serve", "--config", &config]);
+    let mut relay = Program::start("sightline-relay", &args, &[], &folder.join("relay.log"))?;
+    relay.events.wait("ready", SOON)?;
+    Ok(relay)
+}
