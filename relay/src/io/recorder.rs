@@ -1,0 +1,344 @@
+//! One session's writer: a thread that appends in order and makes durable by a schedule.
+//!
+//! A record is handed over before it is forwarded, against room that is already reserved on the disk; what is
+//! written is synced within [`COMMIT`], and only then is a receipt given. If the disk falls behind, handing over
+//! waits.
+
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sightline_link::Bytes;
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::{Digest, SessionId};
+use sightline_protocol::recording::{ENTRY_HEAD, Kind, SealedManifest, entry_head, head};
+use sightline_protocol::statement::{Signed, SigningKey};
+use sightline_protocol::statements::Receipt;
+use sightline_protocol::wire;
+use tokio::sync::Semaphore;
+
+use crate::io::store::{RecordingFile, Store, close_code};
+
+/// From a record's arrival to its durable receipt at most, beside the disk's own time. Shorter costs the disk
+/// more syncs than people can notice.
+const COMMIT: Duration = Duration::from_millis(250);
+
+/// From a record's arrival to the system's page cache: what a killed relay could lose, none of it receipted.
+/// Long enough to write busy sessions in large pieces.
+const WRITE: Duration = Duration::from_millis(10);
+
+/// Bytes handed over and not yet synced, at most; as much is reserved on the disk ahead. 8 MB are half a second
+/// of 128 Mbit/s.
+pub const UNSYNCED: usize = 8 << 20;
+
+/// Bytes waiting for which the writer is woken before its time.
+const BATCH: usize = 1 << 20;
+
+/// Reserved beyond [`UNSYNCED`] for receipts and the closing entry.
+const SLACK: u64 = 64 << 10;
+
+/// Parts of one write: the system's own bound is 1,024.
+const PARTS: usize = 512;
+
+/// The writer's stack in bytes: it calls nothing deep.
+const STACK: usize = 256 << 10;
+
+/// What the writer has to say.
+#[derive(Clone, Debug)]
+pub enum Recorded {
+    /// This much is durable. The first covers the manifest.
+    Receipt(Signed<Receipt>),
+    /// No more can be taken: the session must end with this code.
+    Failed(CloseCode, String),
+    /// The recording is closed and sealed, or given up.
+    Closed { bytes: u64 },
+}
+
+/// What a recorder needs to know of its session.
+pub struct Recording {
+    pub session: SessionId,
+    pub manifest: SealedManifest,
+    pub digest: Digest,
+    pub receipt_key: Arc<SigningKey>,
+}
+
+/// The handle: any number of lanes hand over.
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    /// Bytes that may be handed over now.
+    room: Semaphore,
+}
+
+#[derive(Default)]
+struct Queue {
+    records: Vec<Bytes>,
+    bytes: usize,
+    close: Option<CloseCode>,
+}
+
+/// The recorder takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the recording is closed")]
+pub struct Stopped;
+
+impl Recorder {
+    /// Starts the writer; `report` is called on its thread.
+    pub fn start(
+        store: Arc<dyn Store>,
+        recording: Recording,
+        report: impl Fn(Recorded) + Send + 'static,
+    ) -> io::Result<Recorder> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            room: Semaphore::new(0),
+        });
+        let theirs = shared.clone();
+        thread::Builder::new()
+            .name("recorder".into())
+            .stack_size(STACK)
+            .spawn(move || {
+                let mut bytes = 0;
+                if let Err(error) = Writer::begin(&*store, recording, &theirs, &report)
+                    .and_then(|writer| writer.run(&mut bytes))
+                {
+                    theirs.room.close();
+                    report(Recorded::Failed(close_code(&error), error.to_string()));
+                }
+                report(Recorded::Closed { bytes });
+            })?;
+        Ok(Recorder { shared })
+    }
+
+    /// Hands one record over; waits while the disk is behind.
+    pub async fn append(&self, record: Bytes) -> Result<(), Stopped> {
+        let bytes = (record.len() + ENTRY_HEAD) as u32;
+        let room = self.shared.room.acquire_many(bytes).await;
+        room.map_err(|_| Stopped)?.forget();
+        let mut queue = self.shared.lock();
+        if queue.close.is_some() {
+            return Err(Stopped);
+        }
+        let before = queue.bytes;
+        queue.bytes += bytes as usize;
+        queue.records.push(record);
+        let wake = before == 0 || (before < BATCH && queue.bytes >= BATCH);
+        drop(queue);
+        if wake {
+            self.shared.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Writes what was handed over and the closing entry, and seals. The first code counts.
+    pub fn close(&self, code: CloseCode) {
+        self.shared.room.close();
+        self.shared.lock().close.get_or_insert(code);
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.close(CloseCode::Internal); // never leaves a writer behind; the first code counts
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for something to do, and a little longer to do it in large pieces.
+    fn take(&self, until: Option<Instant>) -> Queue {
+        let mut queue = self.lock();
+        while queue.bytes == 0 && queue.close.is_none() {
+            match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => {
+                    queue = self
+                        .wake
+                        .wait(queue)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    let waited = self.wake.wait_timeout(queue, left);
+                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+        let write_at = Instant::now() + WRITE;
+        while queue.bytes > 0 && queue.bytes < BATCH && queue.close.is_none() {
+            let left = write_at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.wake.wait_timeout(queue, left);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let taken = Queue {
+            records: std::mem::take(&mut queue.records),
+            bytes: queue.bytes,
+            close: queue.close,
+        };
+        queue.bytes = 0;
+        taken
+    }
+}
+
+struct Writer<'a, F> {
+    file: Box<dyn RecordingFile>,
+    session: SessionId,
+    digest: Digest,
+    receipt_key: Arc<SigningKey>,
+    shared: &'a Shared,
+    report: &'a F,
+    /// Whole entries in the file.
+    length: u64,
+    records: u64,
+    /// Bytes of records written and not synced, and since when.
+    unsynced: usize,
+    commit_at: Option<Instant>,
+    /// The disk has no more room: nothing more is granted.
+    full: bool,
+}
+
+impl<'a, F: Fn(Recorded)> Writer<'a, F> {
+    /// Stores the manifest and gives the first receipt.
+    fn begin(
+        store: &dyn Store,
+        recording: Recording,
+        shared: &'a Shared,
+        report: &'a F,
+    ) -> io::Result<Writer<'a, F>> {
+        store.room()?;
+        let mut writer = Writer {
+            file: store.create(recording.session)?,
+            session: recording.session,
+            digest: recording.digest,
+            receipt_key: recording.receipt_key,
+            shared,
+            report,
+            length: 0,
+            records: 0,
+            unsynced: 0,
+            commit_at: None,
+            full: false,
+        };
+        if let Err(error) = writer.write_manifest(&recording.manifest) {
+            writer.file.discard();
+            return Err(error);
+        }
+        writer.shared.room.add_permits(UNSYNCED);
+        Ok(writer)
+    }
+
+    fn write_manifest(&mut self, manifest: &SealedManifest) -> io::Result<()> {
+        let body = wire::encode(manifest);
+        self.file
+            .reserve((UNSYNCED + body.len()) as u64 + 2 * SLACK)?;
+        let head = head(self.session);
+        self.file.append(&mut [IoSlice::new(&head)])?;
+        self.length = head.len() as u64;
+        self.entry(Kind::Manifest, &body)?;
+        self.file.sync()?;
+        self.receipt()
+    }
+
+    fn run(mut self, bytes: &mut u64) -> io::Result<()> {
+        loop {
+            let taken = self.shared.take(self.commit_at);
+            self.write(&taken.records)?;
+            *bytes = self.length;
+            let due = self.commit_at.is_some_and(|at| at <= Instant::now());
+            match taken.close {
+                Some(code) => return self.close(code, bytes),
+                None if due || self.unsynced >= UNSYNCED / 2 => self.commit()?,
+                None => {}
+            }
+        }
+    }
+
+    fn write(&mut self, records: &[Bytes]) -> io::Result<()> {
+        for some in records.chunks(PARTS / 2) {
+            let heads: Vec<[u8; ENTRY_HEAD]> = some
+                .iter()
+                .map(|record| entry_head(Kind::Record, &[record]))
+                .collect();
+            let mut parts: Vec<IoSlice<'_>> = heads
+                .iter()
+                .zip(some)
+                .flat_map(|(head, record)| [IoSlice::new(head), IoSlice::new(record)])
+                .collect();
+            let bytes: usize = parts.iter().map(|part| part.len()).sum();
+            self.file.append(&mut parts)?;
+            self.length += bytes as u64;
+            self.records += some.len() as u64;
+            self.unsynced += bytes;
+            self.commit_at
+                .get_or_insert_with(|| Instant::now() + COMMIT);
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was written, gives a receipt for it, and makes room for as much again.
+    fn commit(&mut self) -> io::Result<()> {
+        self.file.sync()?;
+        self.receipt()?;
+        let synced = std::mem::take(&mut self.unsynced);
+        self.commit_at = None;
+        if self.full {
+            return Ok(());
+        }
+        match self.file.reserve(UNSYNCED as u64 + SLACK) {
+            Ok(()) => self.shared.room.add_permits(synced),
+            Err(error) => {
+                // What was handed over still fits; nothing more is taken, and the session is ended.
+                self.full = true;
+                self.shared.room.close();
+                (self.report)(Recorded::Failed(close_code(&error), error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    fn close(mut self, code: CloseCode, bytes: &mut u64) -> io::Result<()> {
+        self.entry(Kind::Close, &wire::encode(&code.number()))?;
+        self.file.sync()?;
+        self.receipt()?;
+        *bytes = self.length;
+        self.file.seal()?;
+        Ok(())
+    }
+
+    fn entry(&mut self, kind: Kind, body: &[u8]) -> io::Result<()> {
+        let head = entry_head(kind, &[body]);
+        self.file
+            .append(&mut [IoSlice::new(&head), IoSlice::new(body)])?;
+        self.length += (head.len() + body.len()) as u64;
+        Ok(())
+    }
+
+    /// Signs for everything in the file, which is synced. The receipt is written behind it, for the auditor, and
+    /// becomes durable with what follows.
+    fn receipt(&mut self) -> io::Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let receipt = Receipt {
+            session: self.session,
+            manifest: self.digest,
+            records: self.records,
+            bytes: self.length,
+            at_ms: now.unwrap_or_default().as_millis() as u64,
+        };
+        let signed = Signed::sign(&receipt, &self.receipt_key);
+        self.entry(Kind::Receipt, &wire::encode(&signed))?;
+        (self.report)(Recorded::Receipt(signed));
+        Ok(())
+    }
+}

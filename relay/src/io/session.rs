@@ -1,0 +1,147 @@
+//! A session that has begun: its members, its recorder, and the lanes between them.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sightline_link::{LaneReceiver, Link};
+use sightline_protocol::broker::LaneOpening;
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::{Author, Lane, SessionId};
+use tokio::sync::{Semaphore, watch};
+
+use crate::io::forward;
+use crate::io::recorder::Recorder;
+use crate::pure::broker::ConnId;
+
+/// Lanes that a member may open in one session: each file is one.
+const LANES: usize = 10_000;
+
+/// Bytes of files that wait for one reader: the file's author waits then, because a file, unlike a picture, may
+/// be late. Enough for 80 Mbit/s at 100 ms.
+const FILES_WAITING: usize = 1 << 20;
+
+/// Since the relay began, for the health line.
+#[derive(Default)]
+pub struct Counters {
+    pub recorded_bytes: AtomicU64,
+    pub recorded_records: AtomicU64,
+    pub forwarded_bytes: AtomicU64,
+}
+
+/// Tells the event loop what a lane found; must not block.
+pub type Report = Box<dyn Fn(Trouble) + Send + Sync>;
+
+/// What a lane may find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// This member reads too slowly.
+    TooSlow(ConnId),
+    /// This member broke the rules.
+    Violation(ConnId, String),
+}
+
+pub struct Session {
+    pub id: SessionId,
+    pub recorder: Recorder,
+    pub members: Vec<Member>,
+    pub counters: Arc<Counters>,
+    pub report: Report,
+    stop: watch::Sender<bool>,
+}
+
+/// Someone in a session, as author and as reader.
+pub struct Member {
+    pub conn: ConnId,
+    pub author: Author,
+    pub link: Link,
+    /// Bytes that wait to be sent to it, files not counted.
+    pub waiting: AtomicUsize,
+    /// Room for files that wait to be sent to it.
+    pub files: Semaphore,
+    /// Lanes that it has opened and not ended.
+    open: watch::Sender<usize>,
+    used: Mutex<HashSet<Lane>>,
+}
+
+impl Member {
+    pub fn new(conn: ConnId, author: Author, link: Link) -> Member {
+        Member {
+            conn,
+            author,
+            link,
+            waiting: AtomicUsize::new(0),
+            files: Semaphore::new(FILES_WAITING),
+            open: watch::Sender::new(0),
+            used: Mutex::default(),
+        }
+    }
+
+    /// Notes a lane's number; false if it was used before or there are too many.
+    fn use_lane(&self, lane: Lane) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.len() < LANES && used.insert(lane)
+    }
+}
+
+impl Session {
+    pub fn new(
+        id: SessionId,
+        recorder: Recorder,
+        members: Vec<Member>,
+        counters: Arc<Counters>,
+        report: Report,
+    ) -> Session {
+        Session {
+            id,
+            recorder,
+            members,
+            counters,
+            report,
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Carries a new lane until its end or the session's.
+    pub fn carry(self: &Arc<Self>, from: ConnId, opening: LaneOpening, receiver: LaneReceiver) {
+        let Some(author) = self.members.iter().position(|m| m.conn == from) else {
+            return;
+        };
+        let member = &self.members[author];
+        if !member.use_lane(opening.lane) {
+            let what = format!("lane {} was opened twice", opening.lane.0);
+            (self.report)(Trouble::Violation(from, what));
+            return;
+        }
+        member.open.send_modify(|open| *open += 1);
+        let session = self.clone();
+        tokio::spawn(async move {
+            let mut stop = session.stop.subscribe();
+            tokio::select! {
+                () = forward::lane(&session, author, opening, receiver) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+            session.members[author].open.send_modify(|open| *open -= 1);
+        });
+    }
+
+    /// Lets the lanes of the member who ended the session come to their end, for at most `within`; then stops
+    /// all lanes and closes the recording.
+    pub async fn end(&self, by: Option<ConnId>, code: CloseCode, within: Duration) {
+        if let Some(member) = self.members.iter().find(|m| Some(m.conn) == by) {
+            let mut open = member.open.subscribe();
+            let _ = tokio::time::timeout(within, open.wait_for(|open| *open == 0)).await;
+        }
+        self.stop.send_replace(true);
+        self.recorder.close(code);
+    }
+
+    pub fn count(&self, bytes: usize) {
+        let counters = &self.counters;
+        counters.recorded_records.fetch_add(1, Ordering::Relaxed);
+        counters
+            .recorded_bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
