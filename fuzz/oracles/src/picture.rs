@@ -1,0 +1,270 @@
+//! Pictures.
+
+use sightline_picture::{Decoder, Encoder, Kind, PictureError, Rect};
+use zstd::stream::raw::{self, InBuffer, Operation, OutBuffer};
+
+use crate::bytes::{Bytes, pieces};
+
+/// Largest screen in pixels that a check lets a stranger ask for: the decoder itself allows 256 MiB of canvas, which
+/// would make a check slow and find nothing more.
+const AREA: u64 = 1 << 18;
+/// Updates of one check.
+const UPDATES: usize = 32;
+
+/// Updates as a stranger sends them.
+pub fn updates(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let mut decoder = Decoder::new();
+    for _ in 0..UPDATES {
+        if bytes.is_empty() {
+            return;
+        }
+        let update = bytes.piece();
+        if asked_area(update).is_none_or(|area| area <= AREA) {
+            decode(&mut decoder, update);
+        }
+    }
+}
+
+/// The area that a whole update asks for.
+fn asked_area(update: &[u8]) -> Option<u64> {
+    let mut rest = update.strip_prefix(&[1, 1, 0])?.iter();
+    let mut number = || {
+        let mut value = 0_u64;
+        for shift in (0..35).step_by(7) {
+            let byte = rest.next()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    };
+    Some(number()?.saturating_mul(number()?))
+}
+
+fn decode(decoder: &mut Decoder, update: &[u8]) {
+    let changed = decoder.decode(update).map(<[Rect]>::to_vec);
+    let canvas = decoder.canvas();
+    let (width, height) = (canvas.width(), canvas.height());
+    assert_eq!(canvas.pixels().len(), width as usize * height as usize);
+    match changed {
+        Ok(changed) => {
+            assert!(canvas.pixels().iter().all(|pixel| *pixel <= 0x00ff_ffff));
+            for area in changed {
+                assert!(area.width > 0 && area.height > 0);
+                assert!(area.x + area.width <= width && area.y + area.height <= height);
+            }
+        }
+        Err(_) => {
+            // Only a whole picture will do now: the shortest delta there is.
+            let delta = [1, 0, 1, 0, 0];
+            assert_eq!(decoder.decode(&delta).err(), Some(PictureError::NeedsWhole));
+        }
+    }
+}
+
+/// Makes well-formed updates around any content.
+struct Forger {
+    ops: raw::Encoder<'static>,
+    residuals: raw::Encoder<'static>,
+}
+
+impl Forger {
+    fn new() -> Forger {
+        let zstd = || raw::Encoder::new(1).expect("zstd has this level");
+        Forger {
+            ops: zstd(),
+            residuals: zstd(),
+        }
+    }
+
+    fn update(&mut self, head: &[u8], ops: &[u8], residuals: &[u8]) -> Vec<u8> {
+        let mut update = head.to_vec();
+        section(&mut self.ops, ops, &mut update);
+        section(&mut self.residuals, residuals, &mut update);
+        update
+    }
+}
+
+fn section(zstd: &mut raw::Encoder<'static>, content: &[u8], update: &mut Vec<u8>) {
+    if content.is_empty() {
+        update.push(0);
+        return;
+    }
+    let mut packed = vec![0; content.len() + 1024];
+    let mut output = OutBuffer::around(&mut packed[..]);
+    zstd.run(&mut InBuffer::around(content), &mut output)
+        .expect("zstd takes it");
+    assert_eq!(zstd.flush(&mut output).expect("zstd flushes"), 0);
+    let length = output.pos();
+    varint(length as u32, update);
+    update.extend_from_slice(&packed[..length]);
+}
+
+fn varint(mut value: u32, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Width, height, then ops and residuals of one update after the other.
+pub fn ops(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let mut head = vec![1, 1, 0];
+    varint(u32::from(bytes.byte()) + 1, &mut head);
+    varint(u32::from(bytes.byte()) + 1, &mut head);
+    let mut forger = Forger::new();
+    let mut decoder = Decoder::new();
+    for number in 0..UPDATES as u8 {
+        if bytes.is_empty() {
+            return;
+        }
+        let (ops, residuals) = (bytes.piece(), bytes.piece());
+        if number > 0 {
+            head = vec![1, 0, number];
+        }
+        let update = forger.update(&head, ops, residuals);
+        decode(&mut decoder, &update);
+    }
+}
+
+/// What a program may draw: boxes of one colour, of noise, and copies.
+struct Painter {
+    width: u32,
+    height: u32,
+    pixels: Vec<u32>,
+}
+
+impl Painter {
+    fn stroke(&mut self, bytes: &mut Bytes<'_>) {
+        let kind = bytes.byte();
+        let x = u32::from(bytes.byte()) % self.width;
+        let y = u32::from(bytes.byte()) % self.height;
+        let right = (x + 1 + u32::from(bytes.byte())).min(self.width);
+        let bottom = (y + 1 + u32::from(bytes.byte())).min(self.height);
+        let mut colour = u32::from(bytes.u16()) * 0x0101;
+        let (shift_x, shift_y) = (u32::from(bytes.byte()), u32::from(bytes.byte()));
+        let before = match kind % 3 {
+            2 => self.pixels.clone(),
+            _ => Vec::new(),
+        };
+        for row in y..bottom {
+            for column in x..right {
+                let at = |x: u32, y: u32| (y * self.width + x) as usize;
+                self.pixels[at(column, row)] = match kind % 3 {
+                    0 => colour,
+                    1 => {
+                        colour = colour.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        colour
+                    }
+                    _ => {
+                        before[at(
+                            (column + shift_x) % self.width,
+                            (row + shift_y) % self.height,
+                        )]
+                    }
+                };
+            }
+        }
+    }
+}
+
+/// Strokes and frames; the decoder must see what the encoder was shown.
+pub fn round_trip(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let mut side = || u32::from(bytes.byte()) % 160 + 1;
+    let (width, height) = (side(), side());
+    let mut painter = Painter {
+        width,
+        height,
+        pixels: vec![0; (width * height) as usize],
+    };
+    let mut encoder = Encoder::new(width, height).expect("a small screen");
+    let mut decoder = Decoder::new();
+    for frame in 0..UPDATES {
+        if bytes.is_empty() && frame > 0 {
+            return;
+        }
+        let head = bytes.byte();
+        for _ in 0..head & 7 {
+            painter.stroke(&mut bytes);
+        }
+        let whole = Rect {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        };
+        encoder.patch(whole, &painter.pixels);
+        let kind = if head & 0x80 != 0 || frame == 0 {
+            Kind::Whole
+        } else {
+            Kind::Delta
+        };
+        let mut update = Vec::new();
+        if encoder.encode(kind, &mut update) {
+            decoder.decode(&update).expect("our own update");
+        }
+        let shown = painter.pixels.iter().map(|pixel| pixel & 0x00ff_ffff);
+        assert!(
+            decoder.canvas().pixels().iter().copied().eq(shown),
+            "another screen"
+        );
+    }
+}
+
+/// A whole picture and some deltas.
+pub fn update_seeds() -> Vec<Vec<u8>> {
+    let (width, height) = (150, 130);
+    let mut encoder = Encoder::new(width, height).expect("a small screen");
+    let mut updates = Vec::new();
+    for step in 0..4_u32 {
+        let pixels: Vec<u32> = (0..width * height)
+            .map(|n| match (n % width / 50, step) {
+                (0, _) => 0x20_3040,
+                (1, _) => (n + step * 3 * width) % 7 * 0x10_1010,
+                _ => n.wrapping_mul(2_654_435_761) >> 8,
+            })
+            .collect();
+        let all = Rect {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        };
+        encoder.patch(all, &pixels);
+        let mut update = Vec::new();
+        let kind = if step == 0 { Kind::Whole } else { Kind::Delta };
+        if encoder.encode(kind, &mut update) {
+            updates.push(update);
+        }
+    }
+    vec![pieces(updates.iter().map(Vec::as_slice))]
+}
+
+/// A whole picture of two tiles and a delta with every op.
+pub fn op_seeds() -> Vec<Vec<u8>> {
+    let whole = [0x42, 1, 2, 3, 0x42, 4, 5, 6, 0];
+    let delta = [
+        1, 0, 0, 64, 0, 64, 1, // copy
+        0xc2, 0, 0, 3, 0, 9, 9, 9, // solid, part of a tile
+        0x83, 0, 0, 0, 7, 0, 0x20, 1, 0, 0, 0, 255, 255, 255, 0x55, // palette of two
+        0,
+    ];
+    let photo = [0xc4, 0, 0, 1, 0, 3, 0];
+    let mut data = vec![127, 0];
+    data.extend(pieces([&whole[..], &[], &delta, &[], &photo, &[1; 6]]));
+    vec![data]
+}
+
+pub fn round_trip_seeds() -> Vec<Vec<u8>> {
+    let mut data = vec![149, 90];
+    for step in 0..12_u8 {
+        data.extend([2, step, step * 5, step * 3, 60, 40, 17, step, 8, 3]);
+        data.extend([1, 0, 0, 90, 90, step, 9, 0, 0]);
+    }
+    vec![data, vec![0, 0, 1, 0, 0, 0, 5, 5, 1]]
+}
