@@ -63,6 +63,18 @@ impl Image {
     }
 }
 
+/// From the server's 32 bits a pixel, little-endian.
+fn image_of(width: u16, height: u16, data: &[u8]) -> Image {
+    let pixels = data.chunks_exact(4);
+    Image {
+        width: width.into(),
+        height: height.into(),
+        pixels: pixels
+            .map(|p| u32::from_le_bytes([p[0], p[1], p[2], 0]))
+            .collect(),
+    }
+}
+
 /// A running X server.
 pub struct Display {
     name: String,
@@ -185,14 +197,17 @@ impl Display {
             .x
             .get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, !0)?
             .reply()?;
-        let pixels = image.data.chunks_exact(4);
-        Ok(Image {
-            width: width.into(),
-            height: height.into(),
-            pixels: pixels
-                .map(|p| u32::from_le_bytes([p[0], p[1], p[2], 0]))
-                .collect(),
-        })
+        Ok(image_of(width, height, &image.data))
+    }
+
+    /// A part of the screen.
+    pub fn region(&self, x: i32, y: i32, width: u16, height: u16) -> anyhow::Result<Image> {
+        let (format, root) = (ImageFormat::Z_PIXMAP, self.root);
+        let image = self
+            .x
+            .get_image(format, root, x as i16, y as i16, width, height, !0)?
+            .reply()?;
+        Ok(image_of(width, height, &image.data))
     }
 
     pub fn atom(&self, name: &str) -> anyhow::Result<xproto::Atom> {
