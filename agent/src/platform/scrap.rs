@@ -161,9 +161,10 @@ fn capturers(layout: &Layout) -> Result<Vec<(Area, Capturer)>, DesktopError> {
             .zip(&layout.monitors)
             .all(|(display, m)| size(display) == (m.area.width, m.area.height));
     if !same {
-        return Err(DesktopError::Unsupported(
-            "scrap lists other monitors than the X server has".into(),
-        ));
+        let listed: Vec<_> = displays.iter().map(size).collect();
+        return Err(DesktopError::Unsupported(format!(
+            "scrap lists other monitors than the X server has: {listed:?}"
+        )));
     }
     displays
         .into_iter()

@@ -7,8 +7,14 @@ use sightline_agent::platform::x11::indicator::X11Indicator;
 use sightline_agent::platform::x11::prompt::WindowPrompt;
 use sightline_agent::platform::{Answer, Asked, Indicator, Prompt, Question, Watching};
 use sightline_protocol::capability::{Capabilities, Capability};
-use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, MapState};
+use x11rb::connection::RequestConnection;
+use x11rb::protocol::xinput::{
+    ConnectionExt as _, DEVICE_BUTTON_PRESS_EVENT, DEVICE_BUTTON_RELEASE_EVENT, Device,
+};
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, MapState, PropMode};
+use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
+use x11rb::wrapper::ConnectionExt as _;
 
 use super::rfb::Person;
 use super::xserver::{XServer, eventually, temporary};
@@ -167,8 +173,8 @@ fn programs_cannot_agree_but_a_person_can() {
     desk.server.output("xdotool", &keys);
     silent(&answers);
     desk.picture("prompt-refused");
-    // The window grew by a line that says so.
-    let allow = desk.prompt().button(false);
+    // The window grew by a line that says so, and Allow is where it was.
+    assert!(desk.prompt().height > place.height);
     desk.person.click(allow);
     assert_eq!(answer(&answers), Answer::Allow(question(60).asked));
     eventually("the window goes", || {
@@ -213,6 +219,36 @@ fn a_message_that_looks_like_a_click_is_refused() {
     }
     silent(&answers);
     assert!(desk.prompt().height > place.height, "and the user is told");
+}
+
+/// XTEST can also speak for a device by XInput 1; that must not pass as the device either.
+#[test]
+fn a_click_in_the_name_of_a_real_device_is_refused() {
+    let mut desk = Desk::new();
+    let (_asked, answers) = desk.ask(question(60));
+    let allow = desk.prompt().button(false);
+    std::thread::sleep(SETTLE);
+    // Where the real pointer is, the impostor's click lands.
+    desk.person.point(allow);
+    let extension = desk.conn.extension_information("XInputExtension");
+    let first = extension.unwrap().unwrap().first_event;
+    let all = desk.conn.xinput_xi_query_device(Device::ALL).unwrap();
+    for info in all.reply().unwrap().infos {
+        for kind in [DEVICE_BUTTON_PRESS_EVENT, DEVICE_BUTTON_RELEASE_EVENT] {
+            let device = info.deviceid as u8;
+            let fake = desk
+                .conn
+                .xtest_fake_input(first + kind, 1, 0, 0, 0, 0, device);
+            let _ = fake.unwrap().check(); // a keyboard has no buttons
+        }
+    }
+    silent(&answers);
+    std::thread::sleep(SETTLE);
+    desk.person.click(allow);
+    assert!(
+        matches!(answer(&answers), Answer::Allow(_)),
+        "a real one still counts"
+    );
 }
 
 #[test]
@@ -267,6 +303,26 @@ fn the_question_outlives_the_server_until_its_deadline() {
 }
 
 #[test]
+fn on_a_dense_screen_everything_is_larger() {
+    let desk = Desk::new();
+    let (_asked, _answers) = desk.ask(question(60));
+    let before = desk.prompt();
+    drop(_asked);
+    let (property, kind) = (AtomEnum::RESOURCE_MANAGER, AtomEnum::STRING);
+    let resources = b"*color: blue\nXft.dpi:\t144\n";
+    desk.conn
+        .change_property8(PropMode::REPLACE, desk.root, property, kind, resources)
+        .unwrap()
+        .check()
+        .unwrap();
+    let (_asked, _answers) = desk.ask(question(60));
+    let place = desk.prompt();
+    assert!(place.width > before.width * 5 / 4, "{place:?} {before:?}");
+    std::thread::sleep(Duration::from_millis(300));
+    desk.picture("prompt-dense");
+}
+
+#[test]
 fn the_indicator_stops_at_a_click_and_at_the_hot_key() {
     let mut desk = Desk::new();
     let (sender, stops) = channel();
@@ -275,18 +331,18 @@ fn the_indicator_stops_at_a_click_and_at_the_hot_key() {
     let place = desk.find("Remote support").unwrap();
     std::thread::sleep(Duration::from_millis(200));
     desk.picture("indicator");
-    let stopped = || stops.recv_timeout(Duration::from_secs(3)).unwrap();
+    let stopped = |by: &str| stops.recv_timeout(Duration::from_secs(3)).expect(by);
     let on_stop = |p: Place| (p.x + p.width - 40, p.y + p.height / 2);
     desk.person.click(on_stop(place));
-    stopped();
+    stopped("a person");
     desk.program_clicks(on_stop(place));
-    stopped();
+    stopped("a program");
     for lock in [None, Some("Caps_Lock"), Some("Num_Lock")] {
         if let Some(lock) = lock {
             desk.server.output("xdotool", &["key", lock]);
         }
         desk.server.output("xdotool", &["key", "ctrl+alt+End"]);
-        stopped();
+        stopped(lock.unwrap_or("no lock"));
     }
     assert!(stops.try_recv().is_err(), "once each");
 
@@ -295,7 +351,7 @@ fn the_indicator_stops_at_a_click_and_at_the_hot_key() {
     eventually("it moves", || desk.find("Remote support").unwrap().y > 400);
     let moved = desk.find("Remote support").unwrap();
     desk.person.click(on_stop(moved));
-    stopped();
+    stopped("a person, elsewhere");
     assert!(stops.try_recv().is_err(), "moving it stops nothing");
 
     indicator.update(Watching {

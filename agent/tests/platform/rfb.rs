@@ -38,6 +38,10 @@ impl Person {
         std::thread::sleep(Duration::from_millis(30));
     }
 
+    pub fn point(&mut self, at: (i32, i32)) {
+        self.pointer(at, 0);
+    }
+
     pub fn click(&mut self, at: (i32, i32)) {
         self.pointer(at, 0);
         self.pointer(at, 1);

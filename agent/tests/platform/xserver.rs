@@ -29,7 +29,18 @@ pub struct XServer {
 impl XServer {
     pub fn xvfb(width: u32, height: u32) -> XServer {
         let mut command = Command::new("Xvfb");
-        command.args(["-screen", "0", &format!("{width}x{height}x24")]);
+        command
+            .args(["-screen", "0", &format!("{width}x{height}x24")])
+            .args(["-nolisten", "tcp"]);
+        XServer::start(command)
+    }
+
+    /// One that can also be reached through the network.
+    pub fn listening(width: u32, height: u32) -> XServer {
+        let mut command = Command::new("Xvfb");
+        command
+            .args(["-screen", "0", &format!("{width}x{height}x24")])
+            .args(["-listen", "tcp", "-ac"]);
         XServer::start(command)
     }
 
@@ -45,7 +56,7 @@ impl XServer {
 
     fn start(mut command: Command) -> XServer {
         let mut process = command
-            .args(["-displayfd", "1", "-nolisten", "tcp", "-noreset"])
+            .args(["-displayfd", "1", "-noreset"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -187,7 +187,11 @@ impl Window {
         let mut again = None;
         loop {
             while let Some(event) = self.panel.conn.poll_for_event()? {
+                let button = matches!(event, Event::ButtonPress(_) | Event::ButtonRelease(_));
                 dirty |= self.note(event)?;
+                if button && dirty {
+                    break; // one picture for each: the loop comes back for what else there is
+                }
             }
             if self.shared.closed.load(Ordering::Acquire) {
                 return Ok(());
@@ -200,7 +204,10 @@ impl Window {
                 let label = &mut self.label;
                 let mut stopped = false;
                 let drawn = self.panel.draw(|ui| stopped |= label.show(ui))?;
-                (dirty, again) = (false, drawn.again);
+                (dirty, again) = (drawn.wants.is_some(), drawn.again);
+                if dirty {
+                    self.resize()?;
+                }
                 if stopped {
                     (self.stop)();
                 }

@@ -14,6 +14,7 @@ mod damage;
 mod devices;
 pub mod hands;
 mod hotkey;
+mod impostors;
 pub mod indicator;
 mod keyboard;
 pub(super) mod monitors;

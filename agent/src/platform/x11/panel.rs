@@ -108,10 +108,14 @@ impl Panel {
     }
 
     /// The size that the contents have, before the window is shown.
-    pub fn measure(&mut self, contents: impl FnMut(&mut egui::Ui)) -> (u32, u32) {
+    pub fn measure(&mut self, mut contents: impl FnMut(&mut egui::Ui)) -> (u32, u32) {
         let room = (self.monitor.width, self.monitor.height);
         let mut pixels = vec![0; room.0 as usize * room.1 as usize];
-        let (_, size) = self.run(room, &mut pixels, contents);
+        let input = std::mem::take(&mut self.input); // that is for what is drawn
+        // What is centred finds its place only when the height is known: in the second pass.
+        self.run(room, &mut pixels, &mut contents);
+        let (_, size) = self.run(room, &mut pixels, &mut contents);
+        self.input = input;
         size
     }
 
@@ -133,9 +137,11 @@ impl Panel {
         Ok(())
     }
 
+    /// Puts it on the screen; it is there when this returns.
     pub fn show(&mut self) -> Result<(), DesktopError> {
-        self.conn.map_window(self.window)?;
-        self.raise()
+        self.raise()?;
+        self.conn.map_window(self.window)?.check()?;
+        Ok(())
     }
 
     fn raise(&mut self) -> Result<(), DesktopError> {

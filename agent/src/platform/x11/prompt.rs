@@ -2,7 +2,8 @@
 //!
 //! A program (the technician's own remote hands among them) clicks through the X server's test extension; XInput 2
 //! tells for each event from which device it came. What comes from a test device, from none that we know, or as a
-//! message of another program is refused and counted. Core input events are not listened to at all.
+//! message of another program is refused and counted. Core input events are not listened to at all. What a program does
+//! in the name of a real device is found out by [`super::impostors`].
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -21,12 +22,20 @@ use super::super::choice::{next_second, seconds_left};
 use super::super::wake::{Waker, sleep};
 use super::super::{Answer, Asked, DesktopError, Prompt, Question, Wake};
 use super::devices;
+use super::impostors::Impostors;
 use super::panel::{Drawn, Panel};
 use super::prompt_view::Form;
 
 /// The window must have been in sight for that long before Allow or a key does anything: nobody agrees by a click or
 /// a key stroke that was meant for what was there before.
 const GRACE: Duration = Duration::from_millis(700);
+
+/// Allow counts when no impostor was seen until that long after the click. The server sends word of one together with the
+/// click itself; this is for the thread that takes it in.
+const PROBATION: Duration = Duration::from_millis(200);
+
+/// No Allow counts that soon after an impostor.
+const TAINTED: Duration = Duration::from_secs(1);
 
 /// Asks in a window on an X display.
 #[derive(Clone, Debug)]
@@ -122,10 +131,20 @@ struct Window {
     waker: Waker,
     form: Form,
     deadline: Instant,
+    /// `None` where the server does not let us watch; then it is up to the devices alone.
+    impostors: Option<Impostors>,
+    /// Impostors that were counted already.
+    impostors_seen: u32,
+    /// When the last one was seen.
+    impostor_at: Option<Instant>,
+    /// An Allow on probation, and until when.
+    given: Option<(Answer, Instant)>,
     /// Devices whose word counts.
     personal: Vec<DeviceId>,
     /// Keys that the window understands, by key code.
     keys: Vec<(u8, Key)>,
+    /// Where the window is. It stays there when it grows: nothing moves under the user's pointer.
+    corner: (i32, i32),
     /// Since when the window is in sight.
     visible: Option<Instant>,
     /// When to rise again, if it may not at once.
@@ -149,6 +168,9 @@ impl Window {
         )?;
         devices::require_xinput2(&panel.conn)?;
         listen(&panel)?;
+        let impostors = Impostors::watch(display, waker.clone())
+            .inspect_err(|error| tracing::warn!("clicks in the name of a device pass: {error}"))
+            .ok();
         let personal = personal(&panel.conn)?;
         let keys = understood_keys(&panel.conn)?;
         let mut form = Form::new(&question, seconds_left(question.deadline));
@@ -161,8 +183,13 @@ impl Window {
             waker,
             form,
             deadline: question.deadline,
+            impostors,
+            impostors_seen: 0,
+            impostor_at: None,
+            given: None,
             personal,
             keys,
+            corner: (0, 0),
             visible: None,
             rise: None,
             exposed: false,
@@ -177,18 +204,19 @@ impl Window {
     fn place(&mut self, size: (u32, u32)) -> Result<(), DesktopError> {
         let m = self.panel.monitor;
         let middle = |start: u32, room: u32, need: u32| start + room.saturating_sub(need) / 2;
-        let x = middle(m.x, m.width, size.0) as i32;
-        let y = middle(m.y, m.height, size.1) as i32;
-        self.panel.place(x, y, size)
+        self.corner = (
+            middle(m.x, m.width, size.0) as i32,
+            middle(m.y, m.height, size.1) as i32,
+        );
+        self.panel.place(self.corner.0, self.corner.1, size)
     }
 
     fn serve(&mut self, closed: &AtomicBool) -> Result<Option<Answer>, DesktopError> {
         let mut again = None;
         let mut dirty = true;
         loop {
-            while let Some(event) = self.panel.conn.poll_for_event()? {
-                dirty |= self.note(event)?;
-            }
+            let (changed, more) = self.drain()?;
+            dirty |= changed;
             if closed.load(Ordering::Acquire) {
                 return Ok(None);
             }
@@ -197,24 +225,82 @@ impl Window {
                 return Ok(Some(Answer::TimedOut));
             }
             self.rise_if_due()?;
+            dirty |= self.refuse_impostors();
+            if let Some(answer) = self.proven() {
+                return Ok(Some(answer));
+            }
             if dirty || again.is_some_and(|again| again <= Instant::now()) {
                 let (drawn, answer) = self.draw()?;
-                if answer.is_some() {
-                    return Ok(answer);
+                match answer {
+                    Some(Answer::Allow(_)) => self.put_on_probation(answer),
+                    Some(_) => return Ok(answer),
+                    None => {}
                 }
                 if let Some(size) = drawn.wants {
-                    self.place(size)?;
+                    self.panel.place(self.corner.0, self.corner.1, size)?;
                 }
                 again = drawn.again;
                 dirty = drawn.wants.is_some();
             } else if std::mem::take(&mut self.exposed) {
                 self.panel.put()?;
             }
-            if !dirty {
+            if !dirty && !more {
                 let until = self.next_moment(again);
                 sleep(self.panel.conn.stream().as_fd(), &self.waker, Some(until))?;
             }
         }
+    }
+
+    /// Takes in the events that have come, up to the next key or button: egui moves its focus once a picture.
+    /// Says whether to draw again, and whether more events may wait.
+    fn drain(&mut self) -> Result<(bool, bool), DesktopError> {
+        let mut changed = false;
+        while let Some(event) = self.panel.conn.poll_for_event()? {
+            let press = matches!(
+                event,
+                Event::XinputKeyPress(_)
+                    | Event::XinputKeyRelease(_)
+                    | Event::XinputButtonPress(_)
+                    | Event::XinputButtonRelease(_)
+            );
+            let dirty = self.note(event)?;
+            changed |= dirty;
+            if press && dirty {
+                return Ok((changed, true));
+            }
+        }
+        Ok((changed, false))
+    }
+
+    /// Counts new impostors; whatever was clicked together with them does not count. True: something changed.
+    fn refuse_impostors(&mut self) -> bool {
+        let Some(impostors) = &self.impostors else {
+            return false;
+        };
+        let blinded = impostors.is_blind();
+        let new = impostors.seen().wrapping_sub(self.impostors_seen);
+        if new == 0 && !(blinded && self.given.is_some()) {
+            return false;
+        }
+        self.impostors_seen = self.impostors_seen.wrapping_add(new);
+        self.impostor_at = Some(Instant::now());
+        self.form.refused = self.form.refused.saturating_add(new.max(1));
+        self.given = None;
+        self.panel.push(Input::PointerGone); // also ends a press by the impostor
+        true
+    }
+
+    fn put_on_probation(&mut self, answer: Option<Answer>) {
+        // Word of the impostor may have come before its click.
+        let tainted = self.impostor_at.is_some_and(|at| at.elapsed() < TAINTED);
+        let until = Instant::now() + PROBATION;
+        self.given = answer.filter(|_| !tainted).map(|answer| (answer, until));
+    }
+
+    /// The Allow that has passed its probation.
+    fn proven(&mut self) -> Option<Answer> {
+        let (_, until) = self.given?;
+        (until <= Instant::now()).then(|| self.given.take().map(|(answer, _)| answer))?
     }
 
     fn draw(&mut self) -> Result<(Drawn, Option<Answer>), DesktopError> {
@@ -236,7 +322,8 @@ impl Window {
 
     fn next_moment(&self, again: Option<Instant>) -> Instant {
         let armed = self.visible.filter(|_| !self.form.armed).map(|v| v + GRACE);
-        let moments = [again, armed, self.rise];
+        let proven = self.given.map(|(_, until)| until);
+        let moments = [again, armed, self.rise, proven];
         let first = moments.into_iter().flatten().min();
         let second = next_second(self.deadline);
         first.map_or(second, |first| first.min(second))
@@ -357,6 +444,9 @@ impl Drop for Window {
     fn drop(&mut self) {
         // Gives the keyboard back, if it is still here. Nothing to be done where the server is gone.
         let conn = &self.panel.conn;
+        if let Some(impostors) = &self.impostors {
+            impostors.end(conn);
+        }
         let ours = |focus: u32| focus == self.panel.window;
         let reply = conn.get_input_focus().ok().and_then(|c| c.reply().ok());
         if reply.is_some_and(|reply| ours(reply.focus)) {

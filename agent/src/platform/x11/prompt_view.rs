@@ -1,6 +1,9 @@
 //! What the consent window looks like.
 
-use egui::{Align, Button, CornerRadius, Frame, Layout, Margin, RichText, Stroke, Ui, vec2};
+use egui::{
+    Align, Button, Color32, CornerRadius, Frame, Label, Layout, Margin, RichText, Sense, Stroke,
+    Ui, vec2,
+};
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_ui::{Palette, palette};
 
@@ -65,8 +68,13 @@ impl Form {
             ui.add_space(6.0);
             self.small_print(ui, &colours);
             ui.add_space(8.0);
-            self.buttons(ui, &colours)
+            let answer = self.buttons(ui, &colours);
+            self.warning(ui, &colours);
+            answer
         });
+        let mut bar = shown.response.rect;
+        bar.max.y = bar.min.y + 3.0;
+        ui.painter().rect_filled(bar, 0.0, colours.accent);
         shown.inner
     }
 
@@ -89,8 +97,12 @@ impl Form {
         ui.label(RichText::new(&self.technician).size(22.0));
         let organisation = RichText::new(&self.organisation).size(15.0);
         ui.label(organisation.color(colours.text));
-        let verified = "✔ name and organisation are verified";
-        ui.label(RichText::new(verified).size(12.5).color(colours.good));
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 5.0;
+            check_mark(ui, colours.good);
+            let verified = "name and organisation are verified";
+            ui.label(RichText::new(verified).size(12.5).color(colours.good));
+        });
     }
 
     /// The technician's own words: set apart from what is verified.
@@ -143,17 +155,28 @@ impl Form {
 
     fn small_print(&self, ui: &mut Ui, colours: &Palette) {
         for note in &self.notes {
-            ui.label(RichText::new(note).size(12.5).color(colours.weak));
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = 6.0;
+                ui.label(RichText::new("•").size(12.5).color(colours.weak));
+                let note = RichText::new(note).size(12.5).color(colours.weak);
+                ui.add(Label::new(note).wrap());
+            });
         }
-        if self.refused > 0 {
-            let times = if self.refused == 1 { "" } else { "s" };
-            let text = format!(
-                "⚠ A program tried to answer for you ({} attempt{times}). That does not count: \
-                 only your own mouse and keyboard do.",
-                self.refused
-            );
-            ui.label(RichText::new(text).size(12.5).color(colours.caution));
+    }
+
+    /// Below everything else, so that nothing that can be clicked moves when it appears.
+    fn warning(&self, ui: &mut Ui, colours: &Palette) {
+        if self.refused == 0 {
+            return;
         }
+        let times = if self.refused == 1 { "" } else { "s" };
+        let text = format!(
+            "A program tried to answer for you ({} attempt{times}). That does not count: \
+             only your own mouse and keyboard do.",
+            self.refused
+        );
+        ui.add_space(4.0);
+        ui.label(RichText::new(text).size(12.5).color(colours.caution));
     }
 
     fn buttons(&self, ui: &mut Ui, colours: &Palette) -> Option<Answer> {
@@ -175,4 +198,13 @@ impl Form {
         });
         answer
     }
+}
+
+/// Drawn: the fonts have none.
+fn check_mark(ui: &mut Ui, colour: Color32) {
+    let (at, _) = ui.allocate_exact_size(vec2(12.0, 12.0), Sense::hover());
+    let corner = at.left_top();
+    let points = [(1.5, 6.5), (4.8, 9.8), (10.8, 2.5)];
+    let points = points.map(|(x, y)| corner + vec2(x, y));
+    ui.painter().line(points.to_vec(), Stroke::new(1.8, colour));
 }

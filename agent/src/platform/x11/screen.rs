@@ -96,7 +96,18 @@ impl X11Screen {
         };
         let layout = monitors::layout(&screen.conn, screen.root)?;
         screen.adopt(layout);
+        tracing::debug!(
+            "screen of {}x{} pixels, shared memory: {}",
+            screen.layout.width,
+            screen.layout.height,
+            screen.shares_memory()
+        );
         Ok(screen)
+    }
+
+    /// Whether the pictures come through shared memory, or (much slower) through the connection.
+    pub fn shares_memory(&self) -> bool {
+        self.segment.is_some()
     }
 
     /// Takes over a layout: everything counts as changed, the memory gets its size.
