@@ -114,7 +114,7 @@ impl<M: Messages> MessageReceiver<M> {
     /// The next message; `None` when the other side ended the stream. May be cancelled.
     pub async fn next(&mut self) -> Result<Option<M>, LinkError> {
         loop {
-            if let Some(message) = self.reader.next()? {
+            if let Some(message) = self.reader.next_message()? {
                 return Ok(Some(message));
             }
             match self.stream.read_chunk(PIECE, true).await? {

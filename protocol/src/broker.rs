@@ -121,14 +121,14 @@ mod tests {
         };
         let mut reader = Reader::default();
         reader.push(&Opening::Lane(lane).encode());
-        assert_eq!(reader.next(), Ok(Some(Opening::Lane(lane))));
+        assert_eq!(reader.next_message(), Ok(Some(Opening::Lane(lane))));
         for message in [
             ToRelay::Allocate(()),
             ToRelay::Claim(nameplate),
             ToRelay::Over(Over { session, code: 7 }),
         ] {
             reader.push(&message.encode());
-            assert_eq!(reader.next(), Ok(Some(message)));
+            assert_eq!(reader.next_message(), Ok(Some(message)));
         }
         for message in [
             FromRelay::Welcome(()),
@@ -145,7 +145,7 @@ mod tests {
             FromRelay::Refused((4, 30)),
         ] {
             reader.push(&message.encode());
-            assert_eq!(reader.next(), Ok(Some(message)));
+            assert_eq!(reader.next_message(), Ok(Some(message)));
         }
     }
 }

@@ -95,7 +95,7 @@ impl Reader {
     }
 
     /// The next whole message, if it is there. After an error the stream is of no more use.
-    pub fn next<M: Messages>(&mut self) -> Result<Option<M>, WireError> {
+    pub fn next_message<M: Messages>(&mut self) -> Result<Option<M>, WireError> {
         let Some(head) = self.buffer.first_chunk::<FRAME_HEAD>() else {
             return Ok(None);
         };
@@ -158,7 +158,7 @@ mod tests {
             let mut got = Vec::new();
             for piece in bytes.chunks(size) {
                 reader.push(piece);
-                while let Some(message) = reader.next::<Sample>().unwrap() {
+                while let Some(message) = reader.next_message::<Sample>().unwrap() {
                     got.push(message);
                 }
             }
@@ -171,7 +171,7 @@ mod tests {
         let mut reader = Reader::default();
         reader.push(&[1, 0, 65, 0, 0, 0]);
         assert_eq!(
-            reader.next::<Sample>(),
+            reader.next_message::<Sample>(),
             Err(WireError::TooLong {
                 kind: 1,
                 length: 65,

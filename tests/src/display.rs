@@ -320,10 +320,8 @@ impl Display {
             .reply()?;
         let per = usize::from(map.keysyms_per_keycode);
         for (n, symbols) in map.keysyms.chunks(per).enumerate() {
-            for level in 0..2.min(per) {
-                if symbols[level] == keysym {
-                    return Ok((first + n as u8, level == 1));
-                }
+            if let Some(level) = symbols.iter().take(2).position(|s| *s == keysym) {
+                return Ok((first + n as u8, level == 1));
             }
         }
         bail!("no key for symbol {keysym:#x} on display {}", self.name)

@@ -202,7 +202,7 @@ impl Running<'_> {
             Happened::Record(class, bytes) => self.machine.handle_record(class, &bytes, now),
             Happened::LaneEnd(Ok(()) | Err(LinkError::Cut)) => {}
             Happened::LaneEnd(Err(error)) => self.machine.end(error.code(), now),
-            Happened::Picture(from) => self.from_picture(from),
+            Happened::Picture(from) => self.picture_said(from),
             Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
                 read_lane(opening, lane, self.to_lanes.clone());
             }
@@ -211,7 +211,7 @@ impl Running<'_> {
         }
     }
 
-    fn from_picture(&mut self, from: FromPicture) {
+    fn picture_said(&mut self, from: FromPicture) {
         match from {
             FromPicture::Record(record) => {
                 if let Some(pictures) = &self.pictures {

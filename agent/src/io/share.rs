@@ -1,6 +1,5 @@
 //! `sightline-agent share`: a code, a technician, consent, a session.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -218,9 +217,6 @@ impl Share {
         }
         let facts = json!({ "code": *shown, "lifetime_s": life.as_secs() });
         self.report.say("code", facts, words);
-        if !self.report.is_json() && !std::io::stdout().is_terminal() {
-            tracing::debug!("the code went to a file or a pipe");
-        }
     }
 
     async fn session(&mut self, broker: &mut Broker, established: &Established) -> CloseCode {

@@ -114,7 +114,7 @@ impl Tunnel {
     }
 
     pub fn next<M: Messages>(&mut self) -> Result<Option<M>, TunnelError> {
-        Ok(self.reader.next()?)
+        Ok(self.reader.next_message()?)
     }
 
     pub fn send<M: Messages>(&mut self, message: &M) {

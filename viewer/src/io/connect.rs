@@ -56,7 +56,9 @@ pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode>
     let (broker, established) = match asked {
         Ok(reached) => reached,
         Err(code) => {
-            tell_in_window(code)?;
+            if asks_in_window(&options) {
+                tell_in_window(code)?;
+            }
             return Ok(code);
         }
     };
@@ -79,6 +81,11 @@ fn read_technician(path: &Path) -> anyhow::Result<Technician> {
     })
 }
 
+/// Started without a terminal, as from a menu.
+fn asks_in_window(options: &ConnectOptions) -> bool {
+    !options.code_from_stdin && !std::io::stdin().is_terminal()
+}
+
 /// The code, from where the technician can type it; never from the command line, which every program on this
 /// computer can read.
 fn ask_code(options: &ConnectOptions) -> anyhow::Result<Option<SessionCode>> {
@@ -90,7 +97,7 @@ fn ask_code(options: &ConnectOptions) -> anyhow::Result<Option<SessionCode>> {
             .context("cannot read the code from standard input")?;
         return Ok(Some(SessionCode::parse(&line)?));
     }
-    if std::io::stdin().is_terminal() {
+    if !asks_in_window(options) {
         return ask_on_terminal();
     }
     let typed = window::ask_code().map_err(|error| anyhow!(error.to_string()))?;
@@ -162,15 +169,18 @@ async fn reach(
     }
 }
 
-/// For those who have no terminal in which to read it.
+/// Says why there is no session, to a technician who typed the code into a window and has no terminal to read.
 fn tell_in_window(code: CloseCode) -> anyhow::Result<()> {
-    if std::io::stdout().is_terminal() || std::io::stdin().is_terminal() {
-        return Ok(());
-    }
-    if std::env::var_os("DISPLAY").is_none() {
-        return Ok(());
-    }
-    tracing::debug!("no terminal: {code}");
+    let options = Options {
+        title: "Sightline".into(),
+        ..Options::default()
+    };
+    window::run(
+        options,
+        |window| window.ended(sentence(&code.to_string())),
+        |_| {},
+    )
+    .map_err(|error| anyhow!(error.to_string()))?;
     Ok(())
 }
 
