@@ -37,7 +37,7 @@ fn read<'a, M: Messages>(
     for piece in pieces {
         reader.push(piece);
         loop {
-            match reader.next() {
+            match reader.next_message() {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,
                 Err(error) => return (messages, Some(error)),
