@@ -119,7 +119,9 @@ async fn start<'a>(
         organisation: established.bundle.organisation.clone(),
         allowed: machine.allowed(),
     };
+    let revoker = machine.revoker();
     let stopped = Box::new(move || {
+        revoker.revoke();
         let _ = to_stop.send(CloseCode::StoppedByUser);
     });
     let indicator = platform::show_indicator(watching.clone(), stopped)

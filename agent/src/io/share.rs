@@ -101,9 +101,11 @@ fn spawn_signals(stop: mpsc::UnboundedSender<CloseCode>) -> std::io::Result<()> 
         let mut signals = signal(kind)?;
         let stop = stop.clone();
         tokio::spawn(async move {
-            while signals.recv().await.is_some() {
-                let _ = stop.send(CloseCode::StoppedByUser);
-            }
+            signals.recv().await;
+            let _ = stop.send(CloseCode::StoppedByUser);
+            // Who asks twice does not want to wait for farewells.
+            signals.recv().await;
+            std::process::exit(CloseCode::StoppedByUser.exit_code().into());
         });
     }
     Ok(())

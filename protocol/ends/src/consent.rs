@@ -58,13 +58,14 @@ pub enum Refused {
 pub struct Grant<C: Granted> {
     until_ms: u64,
     revoked: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
     kind: PhantomData<fn() -> C>,
 }
 
 impl<C: Granted> Grant<C> {
     /// Still allowed? For whoever holds it longer than a moment.
     pub fn check(&self, now_ms: u64) -> Result<(), Refused> {
-        if self.revoked.load(Ordering::Acquire) {
+        if self.revoked.load(Ordering::Acquire) || self.ended.load(Ordering::Acquire) {
             return Err(Refused::Revoked);
         }
         if now_ms >= self.until_ms {
@@ -79,7 +80,20 @@ impl<C: Granted> Grant<C> {
 pub struct Grants {
     capabilities: Capabilities,
     until_ms: u64,
+    /// These grants were replaced by narrower ones.
     revoked: Arc<AtomicBool>,
+    /// Everything is taken back, for good.
+    ended: Arc<AtomicBool>,
+}
+
+/// Takes all grants of a session back at once, from any thread and for good: the user's Stop waits for nobody.
+#[derive(Clone, Debug)]
+pub struct Revoker(Arc<AtomicBool>);
+
+impl Revoker {
+    pub fn revoke(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 impl Grants {
@@ -88,12 +102,17 @@ impl Grants {
         Grants {
             capabilities,
             until_ms,
-            revoked: Arc::new(AtomicBool::new(false)),
+            revoked: Arc::default(),
+            ended: Arc::default(),
         }
     }
 
+    pub fn revoker(&self) -> Revoker {
+        Revoker(Arc::clone(&self.ended))
+    }
+
     pub fn capabilities(&self) -> Capabilities {
-        if self.revoked.load(Ordering::Acquire) {
+        if self.ended.load(Ordering::Acquire) {
             Capabilities::NONE
         } else {
             self.capabilities
@@ -112,6 +131,7 @@ impl Grants {
         let grant = Grant {
             until_ms: self.until_ms,
             revoked: Arc::clone(&self.revoked),
+            ended: Arc::clone(&self.ended),
             kind: PhantomData,
         };
         grant.check(now_ms).map(|()| grant)
@@ -119,13 +139,14 @@ impl Grants {
 
     /// Takes everything back at once, also from those who hold a [`Grant`].
     pub fn revoke(&self) {
-        self.revoked.store(true, Ordering::Release);
+        self.revoker().revoke();
     }
 
     /// Takes some back: what was given out before dies, the rest can be asked for again.
     pub fn narrow(&mut self, keep: Capabilities) {
-        self.revoke();
-        *self = Grants::new(self.capabilities.intersection(keep), self.until_ms);
+        self.revoked.store(true, Ordering::Release);
+        self.revoked = Arc::default();
+        self.capabilities = self.capabilities.intersection(keep);
     }
 }
 
@@ -160,6 +181,9 @@ mod tests {
         grants.narrow(Capabilities::of(&[Capability::View]));
         assert_eq!(control.check(0), Err(Refused::Revoked));
         assert!(grants.live::<kind::Control>(0).is_err());
-        assert!(grants.live::<kind::View>(0).is_ok());
+        let view = grants.live::<kind::View>(0).unwrap();
+        grants.revoker().revoke();
+        assert_eq!(view.check(0), Err(Refused::Revoked));
+        assert!(grants.live::<kind::View>(0).is_err());
     }
 }

@@ -8,7 +8,7 @@ use sightline_protocol::record::Class;
 use sightline_protocol::wire;
 
 use super::{bye, seal};
-use crate::consent::{Grant, Grants, Refused, kind};
+use crate::consent::{Grant, Grants, Refused, Revoker, kind};
 use crate::content::{Control, Input};
 use crate::handshake::Established;
 use crate::now::Now;
@@ -80,6 +80,11 @@ impl AgentSession {
 
     pub fn allowed(&self) -> Capabilities {
         self.grants.capabilities()
+    }
+
+    /// For the user's Stop: takes effect before this machine hears of it by [`AgentSession::end`].
+    pub fn revoker(&self) -> Revoker {
+        self.grants.revoker()
     }
 
     /// A record of the technician. A forged or misplaced one ends the session.
