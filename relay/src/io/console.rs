@@ -113,7 +113,7 @@ impl Line {
                 forwarded_bytes,
                 free_bytes,
             } => {
-                let free = free_bytes.map_or("unknown".to_owned(), |free| mb(free));
+                let free = free_bytes.map_or("unknown".to_owned(), mb);
                 format!(
                     "{connections} connections, {sessions} sessions, {recorded_records} records of {} recorded, \
                      {} forwarded, {free} free",

@@ -342,3 +342,222 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use sightline_protocol::recording::{Entry, RecordingReader};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A disk in memory with a limit; it can also break.
+    #[derive(Default)]
+    struct Double {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        synced: Arc<Mutex<usize>>,
+        limit: u64,
+        breaks_at: Option<usize>,
+    }
+
+    struct DoubleFile {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        synced: Arc<Mutex<usize>>,
+        limit: u64,
+        breaks_at: Option<usize>,
+    }
+
+    impl Store for Double {
+        fn create(&self, _session: SessionId) -> io::Result<Box<dyn RecordingFile>> {
+            Ok(Box::new(DoubleFile {
+                bytes: self.bytes.clone(),
+                synced: self.synced.clone(),
+                limit: self.limit,
+                breaks_at: self.breaks_at,
+            }))
+        }
+        fn room(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn free_bytes(&self) -> io::Result<u64> {
+            Ok(self.limit)
+        }
+    }
+
+    impl RecordingFile for DoubleFile {
+        fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+            match self.bytes.lock().unwrap().len() as u64 + bytes <= self.limit {
+                true => Ok(()),
+                false => Err(io::ErrorKind::StorageFull.into()),
+            }
+        }
+        fn append(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+            let mut bytes = self.bytes.lock().unwrap();
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            assert!(bytes.len() as u64 <= self.limit, "written without room");
+            Ok(())
+        }
+        fn sync(&mut self) -> io::Result<()> {
+            let length = self.bytes.lock().unwrap().len();
+            if self.breaks_at.is_some_and(|at| length > at) {
+                return Err(io::Error::other("the disk is broken"));
+            }
+            *self.synced.lock().unwrap() = length;
+            Ok(())
+        }
+        fn seal(self: Box<Self>) -> io::Result<PathBuf> {
+            Ok(PathBuf::new())
+        }
+        fn discard(self: Box<Self>) {
+            self.bytes.lock().unwrap().clear();
+        }
+    }
+
+    fn statement<T: sightline_protocol::statement::Statement>(bytes: &T) -> Signed<T> {
+        Signed::sign(bytes, &SigningKey::from_seed(&[1; 32]))
+    }
+
+    /// The recorder does not look into a manifest; any signed bytes of its type do.
+    fn recording() -> Recording {
+        use sightline_protocol::statements::{Manifest, ManifestSeen};
+        let digest = Digest([3; 32]);
+        let seen = statement(&ManifestSeen { manifest: digest });
+        let manifest: Signed<Manifest> = wire::decode(&wire::encode(&seen)).unwrap();
+        Recording {
+            session: SessionId([5; 16]),
+            manifest: SealedManifest { manifest, seen },
+            digest,
+            receipt_key: Arc::new(SigningKey::from_seed(&[2; 32])),
+        }
+    }
+
+    fn start(double: Double) -> (Recorder, mpsc::UnboundedReceiver<Recorded>) {
+        let (to, reports) = mpsc::unbounded_channel();
+        let report = move |recorded| {
+            let _ = to.send(recorded);
+        };
+        let recorder = Recorder::start(Arc::new(double), recording(), report).unwrap();
+        (recorder, reports)
+    }
+
+    fn receipt(recorded: Option<Recorded>) -> Receipt {
+        match recorded {
+            Some(Recorded::Receipt(receipt)) => receipt.verify(&receipt.key).unwrap(),
+            other => panic!("no receipt: {other:?}"),
+        }
+    }
+
+    fn read(bytes: &Mutex<Vec<u8>>) -> Vec<Entry> {
+        let bytes = bytes.lock().unwrap();
+        let mut reader = RecordingReader::open(&bytes[..]).unwrap();
+        std::iter::from_fn(|| reader.next_entry().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_receipt_covers_only_what_is_synced() {
+        let double = Double {
+            limit: u64::MAX,
+            ..Double::default()
+        };
+        let (bytes, synced) = (double.bytes.clone(), double.synced.clone());
+        let (recorder, mut reports) = start(double);
+        assert_eq!(receipt(reports.recv().await).records, 0);
+        for n in 0..100 {
+            recorder.append(vec![n; 50_000].into()).await.unwrap();
+        }
+        recorder.close(CloseCode::Finished);
+        recorder.close(CloseCode::Internal);
+        let mut records = 0;
+        while let Some(recorded) = reports.recv().await {
+            match recorded {
+                Recorded::Receipt(_) => {
+                    let receipt = receipt(Some(recorded));
+                    assert!(receipt.bytes as usize <= *synced.lock().unwrap());
+                    records = receipt.records;
+                }
+                Recorded::Closed { .. } => break,
+                Recorded::Failed(..) => panic!("nothing fails"),
+            }
+        }
+        assert_eq!(records, 100);
+        let entries = read(&bytes);
+        let is_record = |entry: &&Entry| matches!(entry, Entry::Record(_));
+        assert_eq!(entries.iter().filter(is_record).count(), 100);
+        assert!(entries.contains(&Entry::Close(CloseCode::Finished.number())));
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_stops_before_anything_accepted_is_lost() {
+        let double = Double {
+            limit: 20 << 20,
+            ..Double::default()
+        };
+        let bytes = double.bytes.clone();
+        let (recorder, mut reports) = start(double);
+        let mut accepted = 0;
+        while recorder.append(vec![7; 100_000].into()).await.is_ok() {
+            accepted += 1;
+        }
+        assert!(
+            accepted >= 120,
+            "only {accepted} of 20 MB less what is reserved"
+        );
+        let code = loop {
+            match reports.recv().await {
+                Some(Recorded::Failed(code, _)) => break code,
+                Some(_) => {}
+                None => panic!("nothing failed"),
+            }
+        };
+        assert_eq!(code, CloseCode::StorageFull);
+        recorder.close(code);
+        while !matches!(reports.recv().await, Some(Recorded::Closed { .. })) {}
+        let entries = read(&bytes);
+        let records = entries
+            .iter()
+            .filter(|e| matches!(e, Entry::Record(_)))
+            .count();
+        assert_eq!(records, accepted);
+        assert!(entries.contains(&Entry::Close(code.number())));
+    }
+
+    #[tokio::test]
+    async fn a_broken_disk_gives_no_receipt() {
+        let (recorder, mut reports) = start(Double {
+            limit: u64::MAX,
+            breaks_at: Some(100_000),
+            ..Double::default()
+        });
+        assert_eq!(receipt(reports.recv().await).records, 0);
+        recorder.append(vec![7; 200_000].into()).await.unwrap();
+        match reports.recv().await {
+            Some(Recorded::Failed(code, why)) => {
+                assert_eq!(code, CloseCode::StorageFailed);
+                assert!(why.contains("broken"));
+            }
+            other => panic!("expected a failure: {other:?}"),
+        }
+        assert_eq!(recorder.append(Bytes::new()).await, Err(Stopped));
+    }
+
+    #[tokio::test]
+    async fn without_room_for_the_manifest_nothing_is_left_behind() {
+        let double = Double {
+            limit: 1_000,
+            ..Double::default()
+        };
+        let bytes = double.bytes.clone();
+        let (_recorder, mut reports) = start(double);
+        let failed = reports.recv().await;
+        assert!(matches!(
+            failed,
+            Some(Recorded::Failed(CloseCode::StorageFull, _))
+        ));
+        assert!(matches!(
+            reports.recv().await,
+            Some(Recorded::Closed { bytes: 0 })
+        ));
+        assert!(bytes.lock().unwrap().is_empty());
+    }
+}

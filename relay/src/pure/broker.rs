@@ -468,3 +468,271 @@ fn refuse(conn: ConnId, code: CloseCode, retry_after_s: u32) -> Vec<Effect> {
 fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const DAY_MS: u64 = 86_400_000;
+
+    fn key(n: u64) -> PublicKey {
+        PublicKey([n as u8; 32])
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn id(n: u64) -> SessionId {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&n.to_le_bytes());
+        SessionId(bytes)
+    }
+
+    /// A broker with agent 1 and technicians 2 and 3.
+    fn broker() -> Broker {
+        let mut broker = Broker::new(Limits::default());
+        broker.enter(ConnId(1), key(1), ADDRESS, Role::Agent);
+        for n in [2, 3] {
+            let role = Role::Technician { until_ms: DAY_MS };
+            broker.enter(ConnId(n), key(n), ADDRESS, role);
+        }
+        broker
+    }
+
+    fn allocated(broker: &mut Broker, now: Duration) -> Nameplate {
+        let effects = broker.allocate(ConnId(1), now, &mut || 4_711);
+        match &effects[..] {
+            [Effect::Send(ConnId(1), FromRelay::Allocated(allocated))] => allocated.nameplate,
+            other => panic!("no nameplate: {other:?}"),
+        }
+    }
+
+    fn refused(conn: u64, code: CloseCode, retry_after_s: u32) -> Vec<Effect> {
+        refuse(ConnId(conn), code, retry_after_s)
+    }
+
+    #[test]
+    fn a_claim_joins_both_and_spends_the_nameplate() {
+        let mut broker = broker();
+        let nameplate = allocated(&mut broker, at(0));
+        let effects = broker.claim(ConnId(2), nameplate, id(1), true, at(1), 0);
+        let joining = Joining {
+            session: id(1),
+            nameplate,
+            technician: key(2),
+        };
+        assert_eq!(
+            effects,
+            [
+                Effect::Send(ConnId(1), FromRelay::Joining(joining)),
+                Effect::Send(ConnId(2), FromRelay::Claimed(id(1))),
+            ]
+        );
+        let again = broker.claim(ConnId(3), nameplate, id(2), true, at(1), 0);
+        assert_eq!(again, refused(3, CloseCode::CodeSpent, 0));
+        // A spent one cannot be drawn again before its time is over.
+        let next = broker.allocate(ConnId(1), at(2), &mut || 4_711);
+        assert_eq!(next, refused(1, CloseCode::Quota, FULL_RETRY_S));
+    }
+
+    #[test]
+    fn a_session_goes_through_its_stages_in_order_and_no_other() {
+        let mut broker = broker();
+        let nameplate = allocated(&mut broker, at(0));
+        broker.claim(ConnId(2), nameplate, id(1), true, at(0), 0);
+        assert_eq!(broker.lane(ConnId(1), id(1)), Stream::Violation);
+        assert_eq!(broker.splice(ConnId(3), id(1)), Stream::Violation);
+        assert_eq!(broker.splice(ConnId(2), id(1)), Stream::Allowed(ConnId(1)));
+        assert_eq!(broker.splice(ConnId(2), id(1)), Stream::Violation);
+        assert_eq!(broker.begin(ConnId(2), id(1)), Err(Stream::Violation));
+        assert!(broker.begin(ConnId(1), id(1)).is_ok());
+        assert_eq!(broker.begin(ConnId(1), id(1)), Err(Stream::Violation));
+        assert_eq!(broker.lane(ConnId(1), id(1)), Stream::Violation);
+        broker.stored(id(1));
+        assert_eq!(broker.lane(ConnId(1), id(1)), Stream::Allowed(ConnId(1)));
+        assert_eq!(broker.lane(ConnId(2), id(1)), Stream::Allowed(ConnId(1)));
+        assert_eq!(broker.lane(ConnId(3), id(1)), Stream::Violation);
+        let over = Over {
+            session: id(1),
+            code: CloseCode::StoppedByUser.number(),
+        };
+        assert_eq!(broker.over(ConnId(3), &over), []);
+        assert_eq!(
+            broker.over(ConnId(1), &over),
+            [Effect::End {
+                session: id(1),
+                code: CloseCode::StoppedByUser,
+                tell: vec![ConnId(2)],
+            }]
+        );
+        assert_eq!(broker.lane(ConnId(1), id(1)), Stream::Late);
+        assert_eq!(broker.over(ConnId(1), &over), []);
+    }
+
+    #[test]
+    fn what_is_not_begun_in_time_ends() {
+        let mut broker = broker();
+        let nameplate = allocated(&mut broker, at(0));
+        broker.claim(ConnId(2), nameplate, id(1), true, at(0), 0);
+        assert_eq!(broker.expire(at(599)), []);
+        assert_eq!(
+            broker.expire(at(600)),
+            [Effect::End {
+                session: id(1),
+                code: CloseCode::ConsentTimedOut,
+                tell: vec![ConnId(1), ConnId(2)],
+            }]
+        );
+    }
+
+    #[test]
+    fn each_has_its_role_and_its_time() {
+        let mut broker = broker();
+        let nameplate = allocated(&mut broker, at(0));
+        let violation = |conn| vec![Effect::Close(ConnId(conn), CloseCode::ProtocolViolation)];
+        assert_eq!(broker.allocate(ConnId(2), at(0), &mut || 0), violation(2));
+        let claim = broker.claim(ConnId(1), nameplate, id(1), true, at(0), 0);
+        assert_eq!(claim, violation(1));
+        let late = broker.claim(ConnId(2), nameplate, id(1), true, at(0), DAY_MS);
+        assert_eq!(late, refused(2, CloseCode::CredentialExpired, 0));
+        let full = broker.claim(ConnId(2), nameplate, id(1), false, at(0), 0);
+        assert_eq!(full, refused(2, CloseCode::StorageFull, 0));
+    }
+
+    #[test]
+    fn guessing_is_slowed_down_for_the_key_and_for_its_address() {
+        let mut broker = broker();
+        let nameplate = allocated(&mut broker, at(0));
+        let wrong = Nameplate::new(10_001).unwrap();
+        for _ in 0..=FREE_TRIES {
+            let effects = broker.claim(ConnId(2), wrong, id(1), true, at(0), 0);
+            assert_eq!(effects, refused(2, CloseCode::CodeUnknown, 0));
+        }
+        let effects = broker.claim(ConnId(2), nameplate, id(1), true, at(0), 0);
+        assert_eq!(effects, refused(2, CloseCode::Quota, 1));
+        // Reconnecting does not help, a colleague behind the same address is not hindered yet.
+        broker.leave(ConnId(2));
+        let role = Role::Technician { until_ms: DAY_MS };
+        broker.enter(ConnId(4), key(2), ADDRESS, role);
+        let effects = broker.claim(ConnId(4), nameplate, id(1), true, at(0), 0);
+        assert_eq!(effects, refused(4, CloseCode::Quota, 1));
+        // Many keys behind one address share its patience.
+        for n in 10..30 {
+            broker.enter(ConnId(n), key(n), ADDRESS, role);
+            broker.claim(ConnId(n), wrong, id(1), true, at(0), 0);
+        }
+        let effects = broker.claim(ConnId(3), nameplate, id(1), true, at(0), 0);
+        assert!(matches!(
+            effects[1],
+            Effect::Refused(ConnId(3), CloseCode::Quota)
+        ));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Enter(u64, bool),
+        Leave(u64),
+        Allocate(u64, u32),
+        Release(u64, u32),
+        Claim(u64, u32),
+        Begin(u64, u64),
+        Stored(u64),
+        Over(u64, u64),
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let conn = 0_u64..8;
+        let plate = 0_u32..6; // few, so that they meet
+        let session = 0_u64..40;
+        prop_oneof![
+            (conn.clone(), any::<bool>()).prop_map(|(c, agent)| Step::Enter(c, agent)),
+            conn.clone().prop_map(Step::Leave),
+            (conn.clone(), plate.clone()).prop_map(|(c, p)| Step::Allocate(c, p)),
+            (conn.clone(), plate.clone()).prop_map(|(c, p)| Step::Release(c, p)),
+            (conn.clone(), plate.clone()).prop_map(|(c, p)| Step::Claim(c, p)),
+            (conn.clone(), plate).prop_map(|(c, p)| Step::Claim(c, p)),
+            (conn.clone(), session.clone()).prop_map(|(c, s)| Step::Begin(c, s)),
+            session.clone().prop_map(Step::Stored),
+            (conn, session).prop_map(|(c, s)| Step::Over(c, s)),
+            (0_u64..400).prop_map(Step::Wait),
+        ]
+    }
+
+    proptest! {
+        /// Whatever is asked in whatever order: a nameplate is claimed at most once for each time it is given
+        /// out and never after its life; everyone in a session hears of its end once; nothing is left behind.
+        #[test]
+        fn no_order_of_requests_breaks_the_promises(steps in proptest::collection::vec(step(), 0..200)) {
+            let mut broker = Broker::new(Limits::default());
+            let (mut now, mut next_session) = (Duration::ZERO, 0);
+            let mut given: HashMap<Nameplate, Duration> = HashMap::new();
+            let mut live: HashMap<SessionId, [ConnId; 2]> = HashMap::new();
+            for step in steps {
+                let mut by = None;
+                let effects = match step {
+                    Step::Enter(c, agent) => {
+                        by = Some(ConnId(c));
+                        let mut effects = broker.leave(ConnId(c));
+                        let role = if agent { Role::Agent } else { Role::Technician { until_ms: DAY_MS } };
+                        broker.enter(ConnId(c), key(c), ADDRESS, role);
+                        effects.retain(|e| matches!(e, Effect::End { .. }));
+                        effects
+                    }
+                    Step::Leave(c) => { by = Some(ConnId(c)); broker.leave(ConnId(c)) }
+                    Step::Allocate(c, p) => broker.allocate(ConnId(c), now, &mut || p),
+                    Step::Release(c, p) => {
+                        broker.release(ConnId(c), Nameplate::new(Nameplate::MIN + p).unwrap());
+                        Vec::new()
+                    }
+                    Step::Claim(c, p) => {
+                        next_session += 1;
+                        let plate = Nameplate::new(Nameplate::MIN + p).unwrap();
+                        broker.claim(ConnId(c), plate, id(next_session), true, now, 0)
+                    }
+                    Step::Begin(c, s) => { let _ = broker.begin(ConnId(c), id(s)); Vec::new() }
+                    Step::Stored(s) => { broker.stored(id(s)); Vec::new() }
+                    Step::Over(c, s) => {
+                        by = Some(ConnId(c));
+                        broker.over(ConnId(c), &Over { session: id(s), code: 1 })
+                    }
+                    Step::Wait(s) => { now += at(s); broker.expire(now) }
+                };
+                for effect in effects {
+                    match effect {
+                        Effect::Send(_, FromRelay::Allocated(a)) => {
+                            given.insert(a.nameplate, now);
+                        }
+                        Effect::Send(agent, FromRelay::Joining(joining)) => {
+                            let since = given.remove(&joining.nameplate);
+                            prop_assert!(since.is_some(), "claimed twice");
+                            prop_assert!(now < since.unwrap() + Limits::default().nameplate_life);
+                            live.insert(joining.session, [agent, agent]);
+                        }
+                        Effect::Send(technician, FromRelay::Claimed(session)) => {
+                            live.get_mut(&session).unwrap()[1] = technician;
+                        }
+                        Effect::End { session, tell, .. } => {
+                            let members = live.remove(&session).expect("ends once");
+                            let expected: Vec<ConnId> =
+                                members.into_iter().filter(|m| Some(*m) != by).collect();
+                            prop_assert_eq!(tell, expected);
+                        }
+                        _ => {}
+                    }
+                }
+                prop_assert_eq!(broker.session_count(), live.len());
+            }
+            for c in 0..8 {
+                broker.leave(ConnId(c));
+            }
+            prop_assert_eq!(broker.session_count(), 0);
+            broker.expire(now + at(100_000));
+            prop_assert!(broker.is_empty());
+        }
+    }
+}
