@@ -305,9 +305,9 @@ fn the_question_outlives_the_server_until_its_deadline() {
 #[test]
 fn on_a_dense_screen_everything_is_larger() {
     let desk = Desk::new();
-    let (_asked, _answers) = desk.ask(question(60));
+    let (asked, _) = desk.ask(question(60));
     let before = desk.prompt();
-    drop(_asked);
+    drop(asked);
     let (property, kind) = (AtomEnum::RESOURCE_MANAGER, AtomEnum::STRING);
     let resources = b"*color: blue\nXft.dpi:\t144\n";
     desk.conn
@@ -315,11 +315,22 @@ fn on_a_dense_screen_everything_is_larger() {
         .unwrap()
         .check()
         .unwrap();
-    let (_asked, _answers) = desk.ask(question(60));
+    let (asked, _) = desk.ask(question(60));
     let place = desk.prompt();
     assert!(place.width > before.width * 5 / 4, "{place:?} {before:?}");
     std::thread::sleep(Duration::from_millis(300));
     desk.picture("prompt-dense");
+    drop(asked);
+
+    // But never beyond the edge.
+    let mut long = question(60);
+    long.reason = "one reason more ".repeat(40);
+    long.notes = vec![long.reason.clone(); 3];
+    let (_asked, _) = desk.ask(long);
+    let place = desk.prompt();
+    assert!(place.y >= 0 && place.y + place.height <= 800, "{place:?}");
+    std::thread::sleep(Duration::from_millis(300));
+    desk.picture("prompt-long");
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl HotKey {
         let mut cookies = Vec::new();
         for (code, modifiers) in self.grabs() {
             let mode = GrabMode::ASYNC;
-            cookies.push(conn.grab_key(false, root, modifiers.into(), code, mode, mode)?);
+            cookies.push(conn.grab_key(false, root, modifiers, code, mode, mode)?);
         }
         let mut all = true;
         for cookie in cookies {
@@ -64,8 +64,7 @@ impl HotKey {
 
     pub fn release(&self, conn: &RustConnection, root: u32) -> Result<(), DesktopError> {
         for (code, modifiers) in self.grabs() {
-            conn.ungrab_key(code, root, modifiers.into())?
-                .ignore_error();
+            conn.ungrab_key(code, root, modifiers)?.ignore_error();
         }
         conn.flush()?;
         Ok(())

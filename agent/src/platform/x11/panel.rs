@@ -21,6 +21,8 @@ use sightline_ends::content::Area;
 
 /// Rises again at most that often: two windows that both want to be in front must not fight for the processor.
 const RAISE_EVERY: Duration = Duration::from_millis(250);
+/// The smallest scale that can still be read.
+const SMALLEST: f32 = 0.6;
 /// Bytes of one PutImage: below every server's limit.
 const STRIP: usize = 200 * 1024;
 
@@ -107,14 +109,30 @@ impl Panel {
         })
     }
 
-    /// The size that the contents have, before the window is shown.
+    /// The size that the contents have. What is larger than the monitor is scaled down: a button beyond the edge
+    /// could not be clicked.
     pub fn measure(&mut self, mut contents: impl FnMut(&mut egui::Ui)) -> (u32, u32) {
-        let room = (self.monitor.width, self.monitor.height);
+        let room = (self.monitor.width.max(1), self.monitor.height.max(1));
+        let size = self.measure_in(room, &mut contents);
+        let fits = |need: u32, room: u32| room as f32 / need.max(1) as f32;
+        let ratio = fits(size.0, room.0).min(fits(size.1, room.1));
+        if ratio >= 1.0 {
+            return size;
+        }
+        self.scale = (self.scale * ratio).max(SMALLEST);
+        self.measure_in(room, &mut contents)
+    }
+
+    fn measure_in(
+        &mut self,
+        room: (u32, u32),
+        contents: &mut dyn FnMut(&mut egui::Ui),
+    ) -> (u32, u32) {
         let mut pixels = vec![0; room.0 as usize * room.1 as usize];
         let input = std::mem::take(&mut self.input); // that is for what is drawn
         // What is centred finds its place only when the height is known: in the second pass.
-        self.run(room, &mut pixels, &mut contents);
-        let (_, size) = self.run(room, &mut pixels, &mut contents);
+        self.run(room, &mut pixels, &mut *contents);
+        let (_, size) = self.run(room, &mut pixels, &mut *contents);
         self.input = input;
         size
     }
