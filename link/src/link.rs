@@ -110,11 +110,18 @@ impl Link {
         }
     }
 
-    /// At the relay: the peer said a good hello and may now use full windows and open its streams.
+    /// At the relay: the peer said a good hello and may open handshakes.
+    pub fn welcome(&self) {
+        let connection = &self.inner.connection;
+        connection.set_receive_window(VarInt::from_u32(transport::WELCOME_WINDOW));
+        connection.set_max_concurrent_bi_streams(VarInt::from_u32(transport::BIDI_STREAMS));
+    }
+
+    /// At the relay: the peer is in a session and may open lanes and use full windows.
     pub fn trust(&self) {
+        self.welcome();
         let connection = &self.inner.connection;
         connection.set_receive_window(VarInt::from_u32(transport::WINDOW));
-        connection.set_max_concurrent_bi_streams(VarInt::from_u32(transport::BIDI_STREAMS));
         connection.set_max_concurrent_uni_streams(VarInt::from_u32(transport::UNI_STREAMS));
     }
 

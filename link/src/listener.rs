@@ -123,8 +123,8 @@ impl Incoming {
         self.incoming.refuse();
     }
 
-    /// Completes the handshake, within 10 s. Until [`Link::trust`], the peer may open its control stream and
-    /// send a few KB.
+    /// Completes the handshake, within 10 s. Until [`Link::welcome`] and [`Link::trust`], the peer may open its
+    /// control stream and send a few KB.
     pub async fn accept(self) -> Result<Accepted, LinkError> {
         let connecting = self.incoming.accept()?;
         let connection = tokio::time::timeout(transport::CONNECT, connecting)

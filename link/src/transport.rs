@@ -35,6 +35,9 @@ pub const WINDOW: u32 = 8 << 20;
 /// The same before the peer said a good hello: a hello is at most 4 KB.
 pub const UNTRUSTED_WINDOW: u32 = 16 << 10;
 
+/// The same after the hello, before a session: agents come in without a credential.
+pub const WELCOME_WINDOW: u32 = 64 << 10;
+
 /// Bytes accepted from us and not yet acknowledged. More only hides from the senders that the path is slow.
 const SEND_WINDOW: u64 = 4 << 20;
 

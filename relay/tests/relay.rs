@@ -309,15 +309,66 @@ async fn who_says_no_hello_is_let_go() {
 }
 
 #[tokio::test]
-async fn lanes_before_the_manifest_are_refused() {
+async fn no_lane_before_the_receipt() {
     let relay = Relay::start("early-lane");
     let mut joined = relay.joined().await;
     let opening = joined.opening(1, Class::Picture);
-    let mut lane = joined.agent.link.open_lane(opening).await.unwrap();
-    let _ = lane.send(record(opening, Author::AGENT, 0, 100)).await;
+    let link = joined.agent.link.clone();
+    let early = tokio::spawn(async move { link.open_lane(opening).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!early.is_finished(), "a lane was let in");
+    let begin = joined.begin(&relay.org);
+    joined.agent.say(ToRelay::Begin(begin)).await;
+    joined.agent.receipt(&relay.identity).await;
+    let mut lane = soon("a lane", early).await.unwrap().unwrap();
+    send(&mut lane, opening, Author::AGENT, 0..1, 100).await;
+    let (_, mut out) = joined.technician.lane().await;
+    receive(&mut out, opening, Author::AGENT, 0..1, 100).await;
+}
+
+/// Who was let into one session has lanes, but not for the next one, whose manifest is not stored.
+#[tokio::test]
+async fn a_lane_of_a_session_that_has_not_begun_is_a_violation() {
+    let relay = Relay::start("other-session-lane");
+    let mut joined = relay.begun().await;
+    let nameplate = joined.agent.allocate().await;
+    joined.technician.say(ToRelay::Claim(nameplate)).await;
+    let FromRelay::Claimed(session) = joined.technician.hear().await else {
+        panic!("the claim is good");
+    };
+    let opening = LaneOpening {
+        session,
+        ..joined.opening(1, Class::Picture)
+    };
+    let _lane = joined.agent.link.open_lane(opening).await.unwrap();
     assert_eq!(joined.agent.closed().await, CloseCode::ProtocolViolation);
-    let (receipt, code) = joined.technician.until_over(&relay.identity).await;
-    assert_eq!((receipt, code), (None, CloseCode::PeerLost));
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_a_lane_stops_its_author_and_no_other_lane() {
+    let relay = Relay::start("stopped-lane");
+    let mut joined = relay.begun().await;
+    let file = joined.opening(1, Class::File);
+    let mut unwanted = joined.technician.link.open_lane(file).await.unwrap();
+    drop(joined.agent.lane().await);
+    let author = Author::FIRST_TECHNICIAN;
+    let mut sent = 0;
+    while unwanted
+        .send(record(file, author, sent, 100_000))
+        .await
+        .is_ok()
+    {
+        sent += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(sent < 500, "the author was not stopped");
+    }
+    let file = joined.opening(2, Class::File);
+    let mut wanted = joined.technician.link.open_lane(file).await.unwrap();
+    let (_, mut out) = joined.agent.lane().await;
+    tokio::join!(
+        send(&mut wanted, file, author, 0..50, 100_000),
+        receive(&mut out, file, author, 0..50, 100_000)
+    );
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ pub async fn run(conn: ConnId, incoming: Incoming, gate: Arc<Gate>) {
     let Ok((to, from, role)) = enter(&link, &key, address, &gate).await else {
         return;
     };
-    link.trust();
+    link.welcome();
     drop(untrusted);
     let outbox = start_outbox(to, link.clone());
     outbox.send(FromRelay::Welcome(()));

@@ -10,10 +10,10 @@ use sightline_link::{Bytes, HandshakeReceiver, HandshakeSender, LaneReceiver, Li
 use sightline_protocol::broker::LaneOpening;
 use sightline_protocol::id::SessionId;
 use sightline_protocol::record::Class;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
-use crate::io::session::{Session, Trouble};
+use crate::io::session::{Backlog, Session, Trouble};
 
 /// Bytes that wait for one reader, beside what QUIC has under way: 16 MB are 2 s of 64 Mbit/s. Who is further
 /// behind sees the past, and the agent's pacing has failed.
@@ -48,10 +48,29 @@ pub async fn lane(
     while readers.join_next().await.is_some() {}
 }
 
-/// One reader's queue on one lane.
+/// One reader's queue on one lane. Closed when the reader stopped the lane.
 struct Queue {
     reader: usize,
-    to: mpsc::UnboundedSender<Bytes>,
+    to: mpsc::UnboundedSender<Waiting>,
+}
+
+/// A record in a queue; counted against its reader until it is sent or dropped.
+struct Waiting {
+    record: Bytes,
+    _held: Held,
+}
+
+enum Held {
+    Counted(Arc<Backlog>, usize),
+    File { _room: OwnedSemaphorePermit },
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Held::Counted(backlog, bytes) = self {
+            backlog.waiting.fetch_sub(*bytes, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Author → recorder → queues.
@@ -73,26 +92,40 @@ async fn take_in(
         for queue in &queues {
             offer(session, queue, record.header.class, &record.bytes).await;
         }
+        if queues.iter().all(|queue| queue.to.is_closed()) {
+            return Ok(()); // nobody wants more of it: its author is stopped
+        }
     }
     Ok(())
 }
 
 async fn offer(session: &Session, queue: &Queue, class: Class, record: &Bytes) {
     let reader = &session.members[queue.reader];
-    if class == Class::File {
-        // Given back when it is sent; closed never.
-        if let Ok(room) = reader.files.acquire_many(record.len() as u32).await {
-            room.forget();
+    let backlog = &reader.backlog;
+    let held = if class == Class::File {
+        tokio::select! {
+            room = backlog.files.clone().acquire_many_owned(record.len() as u32) => match room {
+                Ok(room) => Held::File { _room: room },
+                Err(_) => return, // closed never
+            },
+            () = queue.to.closed() => return,
         }
     } else {
-        let waiting = reader.waiting.fetch_add(record.len(), Ordering::Relaxed);
-        if waiting > WAITING {
+        let before = backlog.waiting.fetch_add(record.len(), Ordering::Relaxed);
+        let held = Held::Counted(backlog.clone(), record.len());
+        if before > WAITING || backlog.lost.load(Ordering::Relaxed) {
+            backlog.lost.store(true, Ordering::Relaxed);
             (session.report)(Trouble::TooSlow(reader.conn));
             return;
         }
-    }
-    // A reader that is gone has closed its queue; the session's end is on its way.
-    let _ = queue.to.send(record.clone());
+        held
+    };
+    let record = record.clone();
+    // Fails when the reader stopped the lane: then it wants no more of it.
+    let _ = queue.to.send(Waiting {
+        record,
+        _held: held,
+    });
 }
 
 /// A reader's queue → its connection.
@@ -100,24 +133,19 @@ async fn read_out(
     session: Arc<Session>,
     reader: usize,
     opening: LaneOpening,
-    mut from: mpsc::UnboundedReceiver<Bytes>,
+    mut from: mpsc::UnboundedReceiver<Waiting>,
 ) {
     let reader = &session.members[reader];
     let Ok(mut lane) = reader.link.open_lane(opening).await else {
         return;
     };
-    while let Some(record) = from.recv().await {
-        let length = record.len();
-        if lane.send(record).await.is_err() {
+    while let Some(waiting) = from.recv().await {
+        let length = waiting.record.len() as u64;
+        if lane.send(waiting.record.clone()).await.is_err() {
             return;
         }
         let forwarded = &session.counters.forwarded_bytes;
-        forwarded.fetch_add(length as u64, Ordering::Relaxed);
-        if opening.class == Class::File {
-            reader.files.add_permits(length);
-        } else {
-            reader.waiting.fetch_sub(length, Ordering::Relaxed);
-        }
+        forwarded.fetch_add(length, Ordering::Relaxed);
     }
     // A reader that does not take the end in time loses the end only.
     let _ = lane.finish().await;

@@ -173,6 +173,9 @@ impl State {
             Event::Arrived(conn, arrived) => self.arrived(conn, arrived),
             Event::Left(conn, why) => {
                 tracing::debug!(conn = conn.0, %why, "left");
+                if let LinkError::Violation(what) = &why {
+                    self.refused(conn, CloseCode::ProtocolViolation, what);
+                }
                 self.conns.remove(&conn);
                 let effects = self.broker.leave(conn);
                 self.apply(effects);
@@ -312,6 +315,7 @@ impl State {
                 if !live.begun {
                     live.begun = true;
                     self.broker.stored(id);
+                    live.session.members.iter().for_each(|m| m.link.trust());
                     let session = id.to_string();
                     self.console.say(&Line::Begun { session });
                 }

@@ -1,7 +1,7 @@
 //! A session that has begun: its members, its recorder, and the lanes between them.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -56,13 +56,20 @@ pub struct Member {
     pub conn: ConnId,
     pub author: Author,
     pub link: Link,
-    /// Bytes that wait to be sent to it, files not counted.
-    pub waiting: AtomicUsize,
-    /// Room for files that wait to be sent to it.
-    pub files: Semaphore,
+    pub backlog: Arc<Backlog>,
     /// Lanes that it has opened and not ended.
     open: watch::Sender<usize>,
     used: Mutex<HashSet<Lane>>,
+}
+
+/// What waits to be sent to one reader, on all its lanes.
+pub struct Backlog {
+    /// Bytes, files not counted.
+    pub waiting: AtomicUsize,
+    /// It was too slow once: it gets no more.
+    pub lost: AtomicBool,
+    /// Room for files.
+    pub files: Arc<Semaphore>,
 }
 
 impl Member {
@@ -71,8 +78,11 @@ impl Member {
             conn,
             author,
             link,
-            waiting: AtomicUsize::new(0),
-            files: Semaphore::new(FILES_WAITING),
+            backlog: Arc::new(Backlog {
+                waiting: AtomicUsize::new(0),
+                lost: AtomicBool::new(false),
+                files: Arc::new(Semaphore::new(FILES_WAITING)),
+            }),
             open: watch::Sender::new(0),
             used: Mutex::default(),
         }

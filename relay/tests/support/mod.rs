@@ -249,19 +249,7 @@ pub fn scratch(name: &str) -> PathBuf {
 type Lines = mpsc::Receiver<serde_json::Value>;
 
 fn spawn(directory: &Path) -> (Child, Lines, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sightline-relay"))
-        .args(["serve", "--json", "--config"])
-        .arg(directory.join("relay.toml"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    let (to, lines) = mpsc::channel::<serde_json::Value>();
-    std::thread::spawn(move || {
-        for line in output.lines().map_while(Result::ok) {
-            let _ = to.send(serde_json::from_str(&line).unwrap());
-        }
-    });
+    let (child, lines) = launch(directory);
     loop {
         let line = lines.recv_timeout(PATIENCE).expect("the relay starts");
         if line["event"] == "ready" {
@@ -269,6 +257,23 @@ fn spawn(directory: &Path) -> (Child, Lines, String) {
             return (child, lines, address);
         }
     }
+}
+
+fn launch(directory: &Path) -> (Child, Lines) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sightline-relay"))
+        .args(["serve", "--json", "--config"])
+        .arg(directory.join("relay.toml"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let (to, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            let _ = to.send(serde_json::from_str(&line).unwrap());
+        }
+    });
+    (child, lines)
 }
 
 /// One end of a session, raw.
