@@ -72,10 +72,17 @@ pub async fn run(
         on_show: None,
         spent: false,
     };
-    drive.run().await.map_err(|failure| Failed {
-        failure,
-        spent: drive.spent,
-    })
+    match drive.run().await {
+        Ok(established) => Ok(established),
+        Err(failure) => {
+            // The technician must hear why: what is sent must arrive before the connection may close.
+            let _ = drive.sender.finish().await;
+            Err(Failed {
+                failure,
+                spent: drive.spent,
+            })
+        }
+    }
 }
 
 fn failure(code: CloseCode, detail: impl ToString) -> Failure {

@@ -50,7 +50,7 @@ struct Running<'a> {
     from_picture: mpsc::UnboundedReceiver<FromPicture>,
     hands: Option<HandsThread>,
     hands_failed: mpsc::UnboundedReceiver<DesktopError>,
-    indicator: Option<Box<dyn Indicator>>,
+    indicator: Box<dyn Indicator>,
     stop: mpsc::UnboundedReceiver<CloseCode>,
     watching: Watching,
 }
@@ -103,6 +103,21 @@ async fn start<'a>(
     };
     let control = broker.link.open_lane(open(AGENT_CONTROL)).await;
     let control = LaneWriter::start(control.map_err(|e| e.code())?);
+    let watching = Watching {
+        technician: established.technician_name.clone(),
+        organisation: established.bundle.organisation.clone(),
+        allowed: machine.allowed(),
+    };
+    let revoker = machine.revoker();
+    let stopped = Box::new(move || {
+        revoker.revoke();
+        let _ = to_stop.send(CloseCode::StoppedByUser);
+    });
+    // Who is watched sees it, or there is no session.
+    let indicator = platform::show_indicator(watching.clone(), stopped).map_err(|error| {
+        tracing::warn!("no indicator: {error}");
+        CloseCode::NoDesktop
+    })?;
     let (to_session, from_picture) = mpsc::unbounded_channel();
     let (mut pictures, mut picture) = (None, None);
     if let Ok((grant, Some(sealer))) = machine.start_view(clock.now()) {
@@ -114,19 +129,6 @@ async fn start<'a>(
     }
     let (failed, hands_failed) = mpsc::unbounded_channel();
     let control_allowed = machine.allowed().contains(Capability::Control);
-    let watching = Watching {
-        technician: established.technician_name.clone(),
-        organisation: established.bundle.organisation.clone(),
-        allowed: machine.allowed(),
-    };
-    let revoker = machine.revoker();
-    let stopped = Box::new(move || {
-        revoker.revoke();
-        let _ = to_stop.send(CloseCode::StoppedByUser);
-    });
-    let indicator = platform::show_indicator(watching.clone(), stopped)
-        .map_err(|error| tracing::warn!("no indicator: {error}"))
-        .ok();
     let (to_lanes, lanes) = mpsc::channel(INBOX);
     Ok(Running {
         link: broker.link.clone(),
@@ -272,9 +274,7 @@ impl Running<'_> {
 
     fn allowed(&mut self, allowed: Capabilities) {
         self.watching.allowed = allowed;
-        if let Some(indicator) = &self.indicator {
-            indicator.update(self.watching.clone());
-        }
+        self.indicator.update(self.watching.clone());
         let facts = json!({ "allowed": allowed.to_string() });
         self.report.note("allowed", facts);
     }

@@ -198,10 +198,14 @@ impl Share {
             clock: self.clock,
             report: self.report,
         };
-        tokio::select! {
+        let result = tokio::select! {
             stopped = stop.recv() => Err(lost(stopped.unwrap_or(CloseCode::StoppedByUser), "stopped".into())),
             result = handshake::run(around, setup, self.bundle.clone()) => result,
+        };
+        if let Err(failed) = &result {
+            let _ = broker.over(joining.session, failed.failure.code).await;
         }
+        result
     }
 
     fn show(&self, code: &SessionCode, life: Duration) {

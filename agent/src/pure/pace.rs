@@ -13,8 +13,11 @@ const FLOOR_BYTES: u64 = 16 * 1024;
 const GAIN: f64 = 1.25;
 /// Updates under way at once, whatever their size: 24 at 60 a second cover a round trip of 400 ms.
 const FRAMES: usize = 24;
-/// Deliveries over which the fastest counts: about the last second of a busy session.
-const SAMPLES: usize = 32;
+/// Deliveries over which the rate is taken: about the last half second of a busy session.
+const SAMPLES: usize = 16;
+/// The longest round trip that is kept full, in microseconds: on longer ways some rate is given up so that nothing
+/// shown is ever a second old.
+const LONGEST_US: u64 = 300_000;
 /// A shortest round trip is believed for 10 s, as in BBR.
 const ROUND_TRIP_LIFE_US: u64 = 10_000_000;
 
@@ -22,8 +25,6 @@ struct UnderWay {
     frame: u64,
     bytes: u64,
     sent_us: u64,
-    /// All bytes acknowledged when it was sent, to see what arrived meanwhile.
-    delivered_before: u64,
 }
 
 /// All times in microseconds of one monotonic clock.
@@ -31,9 +32,9 @@ struct UnderWay {
 pub struct Pace {
     under_way: VecDeque<UnderWay>,
     bytes_under_way: u64,
-    delivered: u64,
-    /// Bytes a second, of the last deliveries.
-    rates: VecDeque<f64>,
+    /// Of the last deliveries: bytes, and the microseconds that they alone took.
+    deliveries: VecDeque<(u64, u64)>,
+    last_shown_us: u64,
     /// Shortest round trip and when it was seen.
     round_trip: Option<(u64, u64)>,
 }
@@ -45,7 +46,6 @@ impl Pace {
             frame,
             bytes,
             sent_us: now_us,
-            delivered_before: self.delivered,
         });
         self.bytes_under_way += bytes;
     }
@@ -60,11 +60,21 @@ impl Pace {
                 break;
             };
             self.bytes_under_way -= first.bytes;
-            self.delivered += first.bytes;
             let took_us = now_us.saturating_sub(first.sent_us).max(1);
             self.learn_round_trip(took_us, now_us);
-            self.learn_rate(self.delivered - first.delivered_before, took_us);
+            self.learn_rate(&first, now_us);
         }
+    }
+
+    /// What was sent before the last delivery came in stood in the queue until then, and took only the time since.
+    fn learn_rate(&mut self, shown: &UnderWay, now_us: u64) {
+        let alone_since = shown.sent_us.max(self.last_shown_us);
+        if self.deliveries.len() == SAMPLES {
+            self.deliveries.pop_front();
+        }
+        self.deliveries
+            .push_back((shown.bytes, now_us.saturating_sub(alone_since)));
+        self.last_shown_us = now_us;
     }
 
     fn learn_round_trip(&mut self, took_us: u64, now_us: u64) {
@@ -75,18 +85,19 @@ impl Pace {
         }
     }
 
-    fn learn_rate(&mut self, bytes: u64, took_us: u64) {
-        if self.rates.len() == SAMPLES {
-            self.rates.pop_front();
-        }
-        self.rates.push_back(bytes as f64 * 1e6 / took_us as f64);
+    /// Bytes a microsecond.
+    fn rate(&self) -> f64 {
+        let (bytes, us) = self
+            .deliveries
+            .iter()
+            .fold((0, 0), |(bytes, us), one| (bytes + one.0, us + one.1));
+        bytes as f64 / u64::max(us, 1) as f64
     }
 
     /// Bytes that may be under way.
     fn budget(&self) -> u64 {
-        let rate = self.rates.iter().copied().fold(0.0, f64::max);
-        let round_trip_s = self.round_trip.map_or(0.0, |(us, _)| us as f64 / 1e6);
-        FLOOR_BYTES + (GAIN * rate * round_trip_s) as u64
+        let round_trip_us = self.round_trip.map_or(0, |(us, _)| us.min(LONGEST_US));
+        FLOOR_BYTES + (GAIN * self.rate() * round_trip_us as f64) as u64
     }
 
     /// May a picture be captured now?
