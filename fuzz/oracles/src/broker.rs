@@ -18,6 +18,8 @@ const CONNECTIONS: u8 = 8;
 const TECHNICIANS: u8 = 4;
 const LIFE: Duration = Duration::from_secs(600);
 const SESSIONS: usize = 3;
+/// Seconds to wait that a relay names when it has no nameplate left; a pace names at most 6.
+const FULL_RETRY_S: u32 = 60;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
@@ -145,6 +147,13 @@ impl Play {
                 let drawn = u32::from(bytes.byte() % 8);
                 let now = self.now;
                 let effects = self.broker.allocate(conn, now, &mut || drawn);
+                let full = |e: &Effect| {
+                    matches!(e, Effect::Send(_, FromRelay::Refused((_, FULL_RETRY_S))))
+                };
+                if effects.iter().any(full) {
+                    // What it held was given back before the search for another.
+                    self.model.waiting.retain(|_, (agent, _)| *agent != conn);
+                }
                 self.model.take(&effects, now);
             }
             4 => {
@@ -252,7 +261,7 @@ impl Play {
             _ => false,
         };
         assert_eq!(begun.is_ok(), expected);
-        if expected && bytes.byte() % 2 == 0 {
+        if expected && bytes.byte().is_multiple_of(2) {
             self.broker.stored(session);
             if let Some((.., stage)) = self.model.sessions.get_mut(&session) {
                 *stage = Stage::Begun;
@@ -297,5 +306,13 @@ pub fn seeds() -> Vec<Vec<u8>> {
         0, 1, 0, 5, 0, 6, 2, 1, 1, 5, 5, 1, 0, 5, 6, 1, 0, 11, 0, 10, 0, 255, 10, 0, 255, 10, 0,
         255, 11, 0, 4, 1, 1, 1, 1,
     ];
-    vec![honest, race]
+    // An agent with a nameplate asks for another when there is none.
+    let full = vec![
+        0x00, 0xa2, 0xaa, 0x6a, 0x6a, 0x6a, 0x6a, 0x6a, 0x6a, 0x6a, 0x68, 0xaa, 0xaa, 0xaa, 0xaa,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xab, 0xaa, 0xaa, 0xaa, 0xab, 0xaa, 0xaa, 0xc4,
+        0xaa, 0xaa, 0xab, 0x41, 0xaa, 0x27, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0x79, 0x79, 0x79,
+        0x79, 0xab, 0x2c, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xab, 0xaa,
+        0xa8, 0xaa, 0xaa, 0xaa, 0x06, 0xaa, 0x57, 0xaa, 0x02, 0xab,
+    ];
+    vec![honest, race, full]
 }
