@@ -28,6 +28,17 @@ impl Surface<'_> {
             .unwrap_or_default()
     }
 
+    /// Copies a span to the row below it.
+    pub fn copy_down(&mut self, x: u32, y: u32, width: u32) {
+        if self.span(x, y + 1, width).is_empty() {
+            return;
+        }
+        let start = y as usize * self.width as usize + x as usize;
+        let below = start + self.width as usize;
+        self.pixels
+            .copy_within(start..start + width as usize, below);
+    }
+
     pub fn fill(&mut self, part: Rect, colour: u32) {
         for y in part.y..part.y.saturating_add(part.height) {
             self.span(part.x, y, part.width).fill(colour);

@@ -197,12 +197,18 @@ impl Placement {
         )
     }
 
-    /// The remote pixel at a place in the window; from outside the picture, the nearest one on its edge.
+    /// The remote pixel at a place in the window; from outside the picture, the nearest one on its edge. In a picture
+    /// that is shrunk the first and the last pixel of the window mean the first and the last remote one: corners and
+    /// scroll bars at the screen's edge must be within reach.
     pub fn to_remote(&self, x: f64, y: f64) -> (i32, i32) {
         let along = |at: f64, placed: u32, length: u32, shown: u32, origin: u32| {
-            let pixel =
-                ((at - f64::from(placed)) * f64::from(shown) / f64::from(length.max(1))).floor();
-            origin as i32 + pixel.clamp(0.0, f64::from(shown.max(1) - 1)) as i32
+            let (at, last) = (at - f64::from(placed), f64::from(shown.max(1) - 1));
+            let pixel = if length < shown {
+                (at * last / f64::from(length.max(2) - 1)).round()
+            } else {
+                (at * f64::from(shown) / f64::from(length.max(1))).floor()
+            };
+            origin as i32 + pixel.clamp(0.0, last) as i32
         };
         let (shown, placed) = (self.shown, self.placed);
         (
@@ -291,7 +297,11 @@ mod tests {
             let x = shown.x as i32 + (f64::from(shown.width) * at.0) as i32;
             let y = shown.y as i32 + (f64::from(shown.height) * at.1) as i32;
             let (wx, wy) = placement.to_window(x, y);
-            prop_assert_eq!(placement.to_remote(wx, wy), (x, y));
+            let back = placement.to_remote(wx, wy);
+            // Remote pixels that share a pixel of the window cannot be told apart.
+            let share = |shown: u32, placed: u32| (shown - 1) / placed;
+            let apart = (share(shown.width, placement.placed.width), share(shown.height, placement.placed.height));
+            prop_assert!(back.0.abs_diff(x) <= apart.0 && back.1.abs_diff(y) <= apart.1, "{:?} {:?}", back, (x, y));
         }
 
         #[test]
@@ -302,6 +312,21 @@ mod tests {
             let (x, y) = placement.to_remote(x, y);
             prop_assert!(area::contains(placement.shown, f64::from(x), f64::from(y)));
         }
+    }
+
+    #[test]
+    fn edges_of_a_shrunk_picture_are_within_reach() {
+        let placement = View::default().place((1920, 1080), &[], rect(0, 28, 700, 500));
+        let placed = placement.placed;
+        let (right, bottom) = (placed.x + placed.width - 1, placed.y + placed.height - 1);
+        assert_eq!(
+            placement.to_remote(placed.x.into(), placed.y.into()),
+            (0, 0)
+        );
+        assert_eq!(
+            placement.to_remote(right.into(), bottom.into()),
+            (1919, 1079)
+        );
     }
 
     #[test]

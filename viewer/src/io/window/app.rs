@@ -6,7 +6,9 @@ use std::sync::Arc;
 use sightline_ends::content::Input;
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
-use winit::event::{ElementState, Ime, KeyEvent, MouseButton, MouseScrollDelta, WindowEvent};
+use winit::event::{
+    DeviceEvent, DeviceId, ElementState, Ime, KeyEvent, MouseButton, MouseScrollDelta, WindowEvent,
+};
 use winit::event_loop::{ActiveEventLoop, ControlFlow};
 use winit::keyboard::Key;
 use winit::window::{Cursor, Fullscreen, Window, WindowId};
@@ -45,6 +47,9 @@ pub(super) struct App {
     pointer: Option<(f64, f64)>,
     /// A drag that pans instead of reaching the remote screen.
     panning: bool,
+    /// The next wheel event repeats what was said already.
+    wheel_echo: bool,
+    focused: bool,
     full_screen: bool,
     outcome: Result<Ended, WindowError>,
 }
@@ -78,6 +83,8 @@ impl App {
             hands: Hands::default(),
             pointer: None,
             panning: false,
+            wheel_echo: false,
+            focused: false,
             outcome: Ok(Ended::Closed),
         }
     }
@@ -521,6 +528,10 @@ impl App {
     }
 
     fn wheel(&mut self, event_loop: &ActiveEventLoop, delta: MouseScrollDelta) {
+        if std::mem::take(&mut self.wheel_echo) && matches!(delta, MouseScrollDelta::LineDelta(..))
+        {
+            return;
+        }
         let Some(open) = &mut self.open else {
             return;
         };
@@ -539,6 +550,14 @@ impl App {
         let hidden = open.picture.placement().hidden;
         open.picture.view.pan_by(-across, -up, hidden);
         self.refresh(event_loop);
+    }
+
+    fn focus(&mut self, focused: bool) {
+        if std::mem::replace(&mut self.focused, focused) && !focused {
+            let input = self.hands.release_all();
+            self.say(input);
+            self.panning = false;
+        }
     }
 
     /// Over a picture that may be controlled, the local pointer looks like the remote one.
@@ -603,11 +622,7 @@ impl ApplicationHandler<Wake> for App {
             WindowEvent::CursorLeft { .. } => self.moved(event_loop, None),
             WindowEvent::MouseInput { button, state, .. } => self.button(event_loop, button, state),
             WindowEvent::MouseWheel { delta, .. } => self.wheel(event_loop, delta),
-            WindowEvent::Focused(false) => {
-                let input = self.hands.release_all();
-                self.say(input);
-                self.panning = false;
-            }
+            WindowEvent::Focused(focused) => self.focus(focused),
             WindowEvent::Resized(size) => {
                 self.resized(size);
                 if self.outcome.is_err() {
@@ -625,6 +640,18 @@ impl ApplicationHandler<Wake> for App {
             }
             WindowEvent::CloseRequested => self.closed(event_loop),
             _ => {}
+        }
+    }
+
+    fn device_event(&mut self, _: &ActiveEventLoop, _: DeviceId, event: DeviceEvent) {
+        // On X11 a wheel that is made of buttons turns once when its button goes down and, for winit, once more when it goes
+        // up. The raw event comes first and says which it is.
+        if let DeviceEvent::Button {
+            button: 4..=7,
+            state,
+        } = event
+        {
+            self.wheel_echo = state == ElementState::Released;
         }
     }
 
