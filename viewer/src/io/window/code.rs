@@ -196,18 +196,29 @@ fn field(ui: &mut Ui, digits: &Digits) {
         egui::StrokeKind::Inside,
     );
     let font = FontId::monospace(23.0);
-    let shown = digits.shown();
-    let mut pen = egui::pos2(place.left() + 14.0, place.center().y);
+    let step = painter
+        .layout_no_wrap("0".to_owned(), font.clone(), colours.text)
+        .size()
+        .x;
+    let mut pen = egui::pos2(place.left() + 14.0 + step / 2.0, place.center().y);
     let mut waiting = true;
-    for character in shown.chars() {
-        let missing = character == '·';
-        let ink = if missing { colours.line } else { colours.text };
-        let drawn = painter.text(pen, Align2::LEFT_CENTER, character, font.clone(), ink);
-        if missing && std::mem::take(&mut waiting) {
-            let bar = egui::Rect::from_center_size(egui::pos2(pen.x, pen.y), vec2(2.0, 24.0));
-            painter.rect_filled(bar, CornerRadius::ZERO, colours.accent);
+    for character in digits.shown().chars() {
+        if character == '·' {
+            painter.circle_filled(pen, 2.0, colours.line);
+            if std::mem::take(&mut waiting) {
+                let left = pen - vec2(step / 2.0, 0.0);
+                let bar = egui::Rect::from_center_size(left, vec2(2.0, 24.0));
+                painter.rect_filled(bar, CornerRadius::ZERO, colours.accent);
+            }
+        } else {
+            let ink = if character == '-' {
+                colours.weak
+            } else {
+                colours.text
+            };
+            painter.text(pen, Align2::CENTER_CENTER, character, font.clone(), ink);
         }
-        pen.x = drawn.right();
+        pen.x += step;
     }
 }
 

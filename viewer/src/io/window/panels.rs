@@ -73,9 +73,6 @@ fn names(ui: &mut Ui, colours: &Palette, state: &BarState) {
     if !user.is_empty() {
         ui.label(RichText::new(user).color(colours.text));
     }
-    if !technician.is_empty() {
-        ui.label(RichText::new(technician).color(colours.weak));
-    }
     for word in bar.chips() {
         let text = if bar.is_view_only() && word == "view only" {
             colours.caution
@@ -84,10 +81,12 @@ fn names(ui: &mut Ui, colours: &Palette, state: &BarState) {
         };
         chip(ui, word, colours.raised, text);
     }
-    if let Some(note) = &bar.note {
-        let note = RichText::new(note).color(colours.caution);
-        ui.add(egui::Label::new(note).truncate());
-    }
+    // What is left of the bar goes to the note, or else to who looks: the one text that may be cut short.
+    let last = match &bar.note {
+        Some(note) => RichText::new(note).color(colours.caution),
+        None => RichText::new(technician).color(colours.weak),
+    };
+    ui.add(egui::Label::new(last).truncate());
 }
 
 fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act>) {
