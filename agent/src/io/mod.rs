@@ -8,3 +8,4 @@ mod people;
 mod picture;
 mod session;
 pub mod share;
+mod stop;

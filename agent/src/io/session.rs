@@ -12,11 +12,13 @@ use sightline_program::report::Report;
 use sightline_protocol::broker::{FromRelay, LaneOpening};
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::SessionId;
 use sightline_protocol::record::Class;
 use tokio::sync::mpsc;
 
 use super::hands::HandsThread;
 use super::picture::{FromPicture, PictureFailure, PictureThread};
+use super::stop::Stop;
 use crate::platform::{self, Backend, DesktopError, Indicator, Watching};
 
 /// Records of the technician that may wait for the guard; beyond it the lane waits (flow control).
@@ -39,6 +41,7 @@ enum Happened {
 struct Running<'a> {
     broker: &'a mut Broker,
     link: Link,
+    session: SessionId,
     machine: AgentSession,
     clock: Clock,
     report: Report,
@@ -51,7 +54,7 @@ struct Running<'a> {
     hands: Option<HandsThread>,
     hands_failed: mpsc::UnboundedReceiver<DesktopError>,
     indicator: Box<dyn Indicator>,
-    stop: mpsc::UnboundedReceiver<CloseCode>,
+    wishes: mpsc::UnboundedReceiver<CloseCode>,
     watching: Watching,
 }
 
@@ -60,9 +63,9 @@ pub struct SessionSetup {
     pub backend: Backend,
     pub clock: Clock,
     pub report: Report,
-    /// The user's wish to stop, from wherever it comes (a signal, the terminal).
-    pub stop: mpsc::UnboundedReceiver<CloseCode>,
-    pub to_stop: mpsc::UnboundedSender<CloseCode>,
+    pub stop: Stop,
+    /// Where the user's wish to stop arrives.
+    pub wishes: mpsc::UnboundedReceiver<CloseCode>,
 }
 
 /// Runs the session until its end and says why it ended.
@@ -92,7 +95,7 @@ async fn start<'a>(
         clock,
         report,
         stop,
-        to_stop,
+        wishes,
     } = setup;
     let mut machine = AgentSession::new(established, clock.now());
     let session = established.session;
@@ -108,11 +111,8 @@ async fn start<'a>(
         organisation: established.bundle.organisation.clone(),
         allowed: machine.allowed(),
     };
-    let revoker = machine.revoker();
-    let stopped = Box::new(move || {
-        revoker.revoke();
-        let _ = to_stop.send(CloseCode::StoppedByUser);
-    });
+    stop.arm(machine.revoker());
+    let stopped = Box::new(move || stop.stop());
     // Who is watched sees it, or there is no session.
     let indicator = platform::show_indicator(watching.clone(), stopped).map_err(|error| {
         tracing::warn!("no indicator: {error}");
@@ -132,6 +132,7 @@ async fn start<'a>(
     let (to_lanes, lanes) = mpsc::channel(INBOX);
     Ok(Running {
         link: broker.link.clone(),
+        session,
         broker,
         machine,
         clock,
@@ -145,7 +146,7 @@ async fn start<'a>(
         hands: control_allowed.then(|| HandsThread::start(failed)),
         hands_failed,
         indicator,
-        stop,
+        wishes,
         watching,
     })
 }
@@ -173,14 +174,21 @@ impl Running<'_> {
                 None => std::future::pending().await,
             }
         };
+        // While the hands are behind, the technician's lanes wait, and nothing else does.
+        let from_lanes = async {
+            if let Some(hands) = &self.hands {
+                hands.ready().await;
+            }
+            self.lanes.recv().await
+        };
         tokio::select! {
             // The user's wish goes before everything that a technician could keep us busy with.
             biased;
-            Some(code) = self.stop.recv() => Happened::Stop(code),
+            Some(code) = self.wishes.recv() => Happened::Stop(code),
             Some(error) = self.hands_failed.recv() => Happened::HandsFailed(error),
             () = grants_end => Happened::GrantsEnd,
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
-            Some(from) = self.lanes.recv() => match from {
+            Some(from) = from_lanes => match from {
                 FromLane::Record(class, bytes) => Happened::Record(class, bytes),
                 FromLane::End(result) => Happened::LaneEnd(result),
             },
@@ -198,7 +206,8 @@ impl Running<'_> {
                 self.machine.end(CloseCode::DesktopGone, now);
             }
             Happened::GrantsEnd => self.machine.handle_timeout(now),
-            Happened::Relay(Ok(FromRelay::Over(over))) => {
+            // A technician who came before and leaves only now has a session of its own.
+            Happened::Relay(Ok(FromRelay::Over(over))) if over.session == self.session => {
                 self.machine.close(CloseCode::from_number(over.code));
             }
             Happened::Relay(Ok(_)) => {}

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use super::handshake::{self, Around, Failed};
 use super::home::Home;
 use super::session::{self, SessionSetup};
+use super::stop::Stop;
 use crate::platform::{self, Backend, Prompt};
 
 /// What the user chose.
@@ -47,8 +48,8 @@ struct Share {
     prompts: Vec<Box<dyn Prompt>>,
     clock: Clock,
     report: Report,
-    to_stop: mpsc::UnboundedSender<CloseCode>,
-    stop: Option<mpsc::UnboundedReceiver<CloseCode>>,
+    stop: Stop,
+    wishes: Option<mpsc::UnboundedReceiver<CloseCode>>,
 }
 
 /// Runs until the session ends or the user gives up; says why it ended.
@@ -66,8 +67,8 @@ pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::
             return Ok(CloseCode::NoPrompt);
         }
     };
-    let (to_stop, stop) = mpsc::unbounded_channel();
-    spawn_signals(to_stop.clone())?;
+    let (stop, wishes) = Stop::new();
+    spawn_signals(&stop)?;
     let mut share = Share {
         options,
         key,
@@ -76,8 +77,8 @@ pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::
         prompts,
         clock: Clock::default(),
         report,
-        to_stop,
-        stop: Some(stop),
+        stop,
+        wishes: Some(wishes),
     };
     let mut broker = match Broker::connect(&share.bundle.relay, &share.key, None).await {
         Ok(broker) => broker,
@@ -91,7 +92,7 @@ pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::
     Ok(code)
 }
 
-fn spawn_signals(stop: mpsc::UnboundedSender<CloseCode>) -> std::io::Result<()> {
+fn spawn_signals(stop: &Stop) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     for kind in [
         SignalKind::interrupt(),
@@ -102,7 +103,7 @@ fn spawn_signals(stop: mpsc::UnboundedSender<CloseCode>) -> std::io::Result<()> 
         let stop = stop.clone();
         tokio::spawn(async move {
             signals.recv().await;
-            let _ = stop.send(CloseCode::StoppedByUser);
+            stop.stop();
             // Who asks twice does not want to wait for farewells.
             signals.recv().await;
             std::process::exit(CloseCode::StoppedByUser.exit_code().into());
@@ -160,11 +161,11 @@ impl Share {
         let code = SessionCode::draw(allocated.nameplate, &mut Chance::default());
         let life = Duration::from_secs(allocated.lifetime_s.into());
         self.show(&code, life);
-        let Some(stop) = &mut self.stop else {
+        let Some(wishes) = &mut self.wishes else {
             return Err(lost(CloseCode::Internal, "no way to stop".into()));
         };
         let joining = tokio::select! {
-            stopped = stop.recv() => {
+            stopped = wishes.recv() => {
                 let _ = broker.release(code.nameplate).await;
                 let code = stopped.unwrap_or(CloseCode::StoppedByUser);
                 return Err(lost(code, "stopped while waiting".into()));
@@ -199,7 +200,7 @@ impl Share {
             report: self.report,
         };
         let result = tokio::select! {
-            stopped = stop.recv() => Err(lost(stopped.unwrap_or(CloseCode::StoppedByUser), "stopped".into())),
+            stopped = wishes.recv() => Err(lost(stopped.unwrap_or(CloseCode::StoppedByUser), "stopped".into())),
             result = handshake::run(around, setup, self.bundle.clone()) => result,
         };
         if let Err(failed) = &result {
@@ -238,15 +239,15 @@ impl Share {
             "until_ms": established.consent.until_ms,
         });
         self.report.say("granted", facts, words);
-        let Some(stop) = self.stop.take() else {
+        let Some(wishes) = self.wishes.take() else {
             return CloseCode::Internal;
         };
         let setup = SessionSetup {
             backend: self.options.backend,
             clock: self.clock,
             report: self.report,
-            stop,
-            to_stop: self.to_stop.clone(),
+            stop: self.stop.clone(),
+            wishes,
         };
         session::run(broker, established, setup).await
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sightline_protocol::id::Digest;
+use sightline_protocol::id::{Author, Digest};
 use sightline_protocol::record::{Class, HEADER, Header};
 use sightline_protocol::recording::SealedManifest;
 use sightline_protocol::statement::StatementError;
-use sightline_protocol::statements::{Consent, Credential, Manifest, OrgBundle};
+use sightline_protocol::statements::{Consent, Credential, CredentialError, Manifest, OrgBundle};
 use sightline_protocol::wire;
 
 use crate::content::{Control, Input, Scene};
@@ -20,6 +20,8 @@ pub enum ReplayError {
     NotGenuine(&'static str, StatementError),
     #[error("the recording is of another organisation")]
     Foreign,
+    #[error("the technician was not entitled to the session: {0}")]
+    Credential(CredentialError),
     #[error("the recording's manifest does not fit together: {0}")]
     Inconsistent(&'static str),
     #[error(transparent)]
@@ -62,10 +64,9 @@ impl VerifiedManifest {
         let [technician] = &manifest.technicians[..] else {
             return Err(ReplayError::Inconsistent("it names no single technician"));
         };
-        let credential = technician
-            .credential
-            .verify(&bundle.issuer)
-            .map_err(genuine("credential"))?;
+        let (holder, at_ms) = (&technician.key, manifest.started_ms);
+        let credential = Credential::check(&technician.credential, &bundle, holder, at_ms)
+            .map_err(ReplayError::Credential)?;
         let consent = manifest
             .consent
             .verify(&manifest.agent)
@@ -78,10 +79,14 @@ impl VerifiedManifest {
             .seen
             .verify(&technician.key)
             .map_err(genuine("technician's word on the manifest"))?;
+        let tier = bundle.tier(credential.tier);
         let fits = consent.session == manifest.session
             && consent.technician == technician.key
             && consent.credential == technician.credential.digest()
-            && credential.technician == technician.key
+            && consent.agent == manifest.agent
+            && technician.author == Author::FIRST_TECHNICIAN
+            && consent.granted.is_subset_of(consent.asked)
+            && tier.is_some_and(|tier| consent.asked.is_subset_of(tier.capabilities))
             && consent_seen.consent == manifest.consent.digest()
             && seen.manifest == sealed.manifest.digest();
         if !fits {

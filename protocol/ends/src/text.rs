@@ -1,13 +1,14 @@
 //! Text from the other side, before a person reads it.
 
 /// The text without what could deceive a reader: control characters (line ends become spaces) and characters that
-/// turn the writing direction or are invisible (Unicode TR 36 §2.5); cut to `cap` characters.
+/// turn the writing direction or are invisible (Unicode TR 36 §2.5); cut to `cap` characters. What is harmless stays
+/// as it is.
 pub fn harmless(text: &str, cap: usize) -> String {
     let deceiving = |c: char| {
         matches!(c,
             '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}' | '\u{061c}')
     };
-    text.trim()
+    let visible: String = text
         .chars()
         .filter(|c| !deceiving(*c))
         .map(|c| {
@@ -17,8 +18,9 @@ pub fn harmless(text: &str, cap: usize) -> String {
                 c
             }
         })
-        .take(cap)
-        .collect()
+        .collect();
+    let cut: String = visible.trim().chars().take(cap).collect();
+    cut.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -30,5 +32,6 @@ mod tests {
         assert_eq!(harmless("a\u{202e}b\x1b[2Jc\nd", 99), "ab [2Jc d");
         assert_eq!(harmless("  Zoë Ж 中  ", 99), "Zoë Ж 中");
         assert_eq!(harmless("abcdef", 3), "abc");
+        assert_eq!(harmless("ab cd", 3), "ab");
     }
 }

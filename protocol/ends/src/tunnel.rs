@@ -76,8 +76,8 @@ impl Tunnel {
     }
 
     fn over(mut tls: Connection) -> Tunnel {
-        // Bytes that wait for the handshake; ours are few and small.
-        tls.set_buffer_limit(Some(64 * 1024));
+        // The largest message (a proposal with many auditors) and its TLS framing fit.
+        tls.set_buffer_limit(Some(2 << 20));
         Tunnel {
             tls,
             reader: Reader::default(),

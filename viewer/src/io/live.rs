@@ -12,6 +12,7 @@ use sightline_program::clock::Clock;
 use sightline_program::report::{Report, sentence};
 use sightline_protocol::broker::{FromRelay, LaneOpening};
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::SessionId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -57,6 +58,7 @@ struct Stats {
 struct Running {
     broker: Broker,
     link: Link,
+    session: SessionId,
     machine: TechnicianSession,
     clock: Clock,
     report: Report,
@@ -75,12 +77,11 @@ struct Running {
 /// Runs the session until its end and says why it ended. The window stays, with the reason, unless the technician
 /// ended it.
 pub async fn run(live: Live) -> CloseCode {
-    let session = live.established.session;
     let window = live.window.clone();
     match start(live).await {
         Ok(mut running) => {
             let code = running.run().await;
-            running.finish(session, code).await;
+            running.finish(code).await;
             code
         }
         Err(error) => {
@@ -115,6 +116,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
     Ok(Running {
         broker: live.broker,
         link,
+        session: established.session,
         machine,
         clock: live.clock,
         report: live.report,
@@ -166,7 +168,9 @@ impl Running {
             }
             Happened::Lane(FromLane::End(Ok(()) | Err(LinkError::Cut))) => {}
             Happened::Lane(FromLane::End(Err(error))) => self.machine.leave(error.code(), now),
-            Happened::Relay(Ok(FromRelay::Over(over))) => self.drain_then_close(over.code),
+            Happened::Relay(Ok(FromRelay::Over(over))) if over.session == self.session => {
+                self.drain_then_close(over.code);
+            }
             Happened::Relay(Ok(_)) => {}
             Happened::Relay(Err(code)) => self.machine.close(code),
             Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
@@ -281,7 +285,7 @@ impl Running {
         }
     }
 
-    async fn finish(mut self, session: sightline_protocol::id::SessionId, code: CloseCode) {
+    async fn finish(mut self, code: CloseCode) {
         let stats = &self.stats;
         self.report.note(
             "picture",
@@ -295,7 +299,7 @@ impl Running {
         let flush = async {
             self.input.finish().await;
             self.control.finish().await;
-            let _ = self.broker.over(session, code).await;
+            let _ = self.broker.over(self.session, code).await;
         };
         let _ = tokio::time::timeout(FAREWELL, flush).await;
         self.broker.leave(code).await;

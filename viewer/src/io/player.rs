@@ -37,7 +37,7 @@ impl Player {
         window: WindowHandle,
     ) -> anyhow::Result<Player> {
         let opener = RecordingOpener::new(&recording.verified, key)?;
-        let records = recording.records_from(recording.starts[0])?;
+        let records = recording.records()?;
         let marks = recording.input_bursts.iter().map(|at| Mark {
             at: *at,
             label: "input".into(),
@@ -45,7 +45,7 @@ impl Player {
         let mut clock = Clock::new(recording.length);
         clock.act(Duration::ZERO, ReplayAct::Speed(speed));
         clock.act(Duration::ZERO, ReplayAct::Play);
-        let mut player = Player {
+        Ok(Player {
             marks: marks.collect(),
             recording,
             opener,
@@ -55,9 +55,7 @@ impl Player {
             began: Instant::now(),
             window,
             played: Duration::ZERO,
-        };
-        player.opener.seek();
-        Ok(player)
+        })
     }
 
     fn now(&self) -> Duration {
@@ -117,7 +115,7 @@ impl Player {
         loop {
             let next = match self.ahead.take() {
                 Some(next) => Some(next),
-                None => self.records.next_record(),
+                None => self.records.next_record()?,
             };
             let Some((header, record)) = next else {
                 return Ok(());

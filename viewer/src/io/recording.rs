@@ -125,6 +125,12 @@ impl Recording {
         self.starts[after.saturating_sub(1)]
     }
 
+    /// Reads all records.
+    pub fn records(&self) -> anyhow::Result<Records> {
+        let file = File::open(&self.path)?;
+        Ok(Records(RecordingReader::open(BufReader::new(file))?))
+    }
+
     /// Reads records from a start on.
     pub fn records_from(&self, start: Start) -> anyhow::Result<Records> {
         let mut file = File::open(&self.path)?;
@@ -144,17 +150,18 @@ fn verify(manifest: &SealedManifest, trusted: &OrgBundle) -> anyhow::Result<Veri
 pub struct Records(RecordingReader<BufReader<File>>);
 
 impl Records {
-    /// The next record; `None` at the end of what can be read.
-    pub fn next_record(&mut self) -> Option<(Header, Vec<u8>)> {
+    /// The next record; `None` at the end of what can be read. A malformed header is an error: after it nothing is known
+    /// of the lanes.
+    pub fn next_record(&mut self) -> anyhow::Result<Option<(Header, Vec<u8>)>> {
         loop {
             match self.0.next_entry() {
                 Ok(Some(Entry::Record(record))) => {
-                    if let Some(header) = header_of(&record) {
-                        return Some((header, record));
-                    }
+                    let header = header_of(&record).context("a record's header is malformed")?;
+                    return Ok(Some((header, record)));
                 }
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return None,
+                // Where and why it is cut off, the index has said.
+                Ok(None) | Err(_) => return Ok(None),
             }
         }
     }

@@ -13,7 +13,9 @@ use sightline_protocol::statements::{
 
 use super::messages::{FromAgent, FromTechnician, Pake, Proposal, Request, SUITE_SPAKE2_ED25519};
 use super::pake::{Binding, Exchange, Proven};
-use super::{Established, Failure, NAME_CAP, STEP_MS, check_receipt, out_of_turn};
+use super::{
+    Established, Failure, NAME_CAP, REASON_CAP, STEP_MS, TICKET_CAP, check_receipt, out_of_turn,
+};
 use crate::code::SessionCode;
 use crate::keys::ClassKeys;
 use crate::now::Now;
@@ -280,10 +282,19 @@ impl TechnicianHandshake {
         self.tunnel.send(&FromTechnician::Request(Request {
             credential: self.setup.credential.clone(),
             asked: self.setup.asked,
-            reason: self.setup.reason.clone(),
-            ticket: self.setup.ticket.clone(),
+            reason: self.reason(),
+            ticket: self.ticket(),
         }));
         Ok(State::Asking(proven))
+    }
+
+    /// As the agent shows it: longer ones would only be refused.
+    fn reason(&self) -> String {
+        harmless(&self.setup.reason, REASON_CAP)
+    }
+
+    fn ticket(&self) -> String {
+        harmless(&self.setup.ticket, TICKET_CAP)
     }
 
     fn granted(&mut self, proven: Proven, signed: Signed<Consent>) -> Step {
@@ -295,7 +306,10 @@ impl TechnicianHandshake {
             && consent.agent == agent
             && consent.technician == self.setup.key.public()
             && consent.credential == self.setup.credential.digest()
-            && consent.granted.is_subset_of(self.setup.asked);
+            && consent.granted.is_subset_of(consent.asked)
+            && consent.asked.is_subset_of(self.setup.asked)
+            && consent.reason == self.reason()
+            && consent.ticket == self.ticket();
         if !ours {
             return Err(violation(&"the consent is not about this session"));
         }

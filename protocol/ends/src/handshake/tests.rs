@@ -259,6 +259,26 @@ fn an_agent_that_escrows_another_key_is_refused_by_the_technician() {
 }
 
 #[test]
+fn two_hundred_auditors_are_not_too_many() {
+    let mut plan = plan();
+    let auditor = plan.org.bundle.auditors[0].clone();
+    plan.org.bundle.auditors = vec![auditor; 200];
+    let root = SigningKey::from_seed(&[1; 32]);
+    plan.agent.bundle = Signed::sign(&plan.org.bundle, &root);
+    plan.technician.bundle = plan.org.bundle.clone();
+    plan.meet().establish(view());
+}
+
+#[test]
+fn a_reason_of_any_length_is_cut_and_not_refused() {
+    let mut plan = plan();
+    plan.technician.reason = "why ".repeat(5_000);
+    plan.technician.ticket = "T".repeat(5_000);
+    let (agent, _) = plan.meet().establish(view());
+    assert_eq!(agent.consent.reason.chars().count(), super::REASON_CAP);
+}
+
+#[test]
 fn silence_ends_it_at_every_step() {
     // cut the line after n deliveries: both ends must time out, never hang
     for n in 0..12 {

@@ -7,7 +7,8 @@ use sightline_protocol::close::CloseCode;
 use sightline_protocol::record::Class;
 use sightline_protocol::wire;
 
-use super::{bye, seal};
+use super::held::Held;
+use super::{SILENCE_US, bye, seal};
 use crate::consent::{Grant, Grants, Refused, Revoker, kind};
 use crate::content::{Control, Input};
 use crate::handshake::Established;
@@ -46,6 +47,9 @@ pub struct AgentSession {
     from_input: Opener,
     /// The user is answering a question: no remote input until then, whatever was granted.
     prompt_open: bool,
+    held: Held,
+    /// `mono_us` at which the technician was last heard.
+    heard_us: u64,
     dropped: u64,
     said_refused_us: Option<u64>,
     over: bool,
@@ -65,6 +69,8 @@ impl AgentSession {
             from_control: opener(TECHNICIAN_CONTROL),
             from_input: opener(TECHNICIAN_INPUT),
             prompt_open: false,
+            held: Held::default(),
+            heard_us: now.mono_us,
             dropped: 0,
             said_refused_us: None,
             over: false,
@@ -97,9 +103,12 @@ impl AgentSession {
             Class::Control => self.control_record(record, now),
             _ => Err(format!("no {} lane is open", class.word())),
         };
-        if let Err(why) = result {
-            self.drop_one(&why);
-            self.end(CloseCode::ProtocolViolation, now);
+        match result {
+            Ok(()) => self.heard_us = now.mono_us,
+            Err(why) => {
+                self.drop_one(&why);
+                self.end(CloseCode::ProtocolViolation, now);
+            }
         }
     }
 
@@ -111,7 +120,10 @@ impl AgentSession {
             return Ok(());
         }
         match self.grants.live::<kind::Control>(now.unix_ms) {
-            Ok(grant) => self.effects.push_back(AgentEffect::Act(grant, input)),
+            Ok(grant) => {
+                self.held.note(&input);
+                self.effects.push_back(AgentEffect::Act(grant, input));
+            }
             Err(refused) => self.refuse(&refused.to_string(), now),
         }
         Ok(())
@@ -123,11 +135,18 @@ impl AgentSession {
             Control::Shown { frame } => self.effects.push_back(AgentEffect::Shown { frame }),
             Control::Ping { number } => self.say(&Control::Pong { number }, now),
             Control::Bye { code } => self.close(CloseCode::from_number(code)),
-            Control::Pong { .. } | Control::Grants { .. } | Control::Refused { .. } => {
+            // Nothing was asked of it; an answer is no offence.
+            Control::Pong { .. } => {}
+            Control::Grants { .. } | Control::Refused { .. } => {
                 return Err("a control message that only agents send".to_owned());
             }
         }
         Ok(())
+    }
+
+    fn release_all(&mut self) {
+        self.held.clear();
+        self.effects.push_back(AgentEffect::ReleaseAll);
     }
 
     fn say(&mut self, message: &Control, now: Now) {
@@ -159,7 +178,7 @@ impl AgentSession {
     pub fn set_prompt_open(&mut self, open: bool) {
         self.prompt_open = open;
         if open {
-            self.effects.push_back(AgentEffect::ReleaseAll);
+            self.release_all();
         }
     }
 
@@ -169,7 +188,7 @@ impl AgentSession {
             return;
         }
         self.grants.narrow(keep);
-        self.effects.push_back(AgentEffect::ReleaseAll);
+        self.release_all();
         let capabilities = self.grants.capabilities();
         if capabilities.is_empty() {
             return self.end(CloseCode::StoppedByUser, now);
@@ -185,7 +204,7 @@ impl AgentSession {
             return;
         }
         self.grants.revoke();
-        self.effects.push_back(AgentEffect::ReleaseAll);
+        self.release_all();
         let record = bye(&mut self.control, code.number(), now.mono_us);
         self.effects.push_back(AgentEffect::Control(record));
         self.over = true;
@@ -198,7 +217,7 @@ impl AgentSession {
             return;
         }
         self.grants.revoke();
-        self.effects.push_back(AgentEffect::ReleaseAll);
+        self.release_all();
         self.over = true;
         self.effects.push_back(AgentEffect::Over(code));
     }
@@ -211,6 +230,18 @@ impl AgentSession {
     pub fn handle_timeout(&mut self, now: Now) {
         if now.unix_ms >= self.grants.until_ms() {
             self.end(CloseCode::GrantExpired, now);
+        }
+    }
+
+    /// `mono_us` at which [`AgentSession::handle_silence`] wants to be called: while something is held down.
+    pub fn poll_silence_us(&self) -> Option<u64> {
+        (!self.over && self.held.any()).then_some(self.heard_us + SILENCE_US)
+    }
+
+    /// Lets go of what a technician holds who is not heard any more.
+    pub fn handle_silence(&mut self, now: Now) {
+        if self.poll_silence_us().is_some_and(|at| at <= now.mono_us) {
+            self.release_all();
         }
     }
 

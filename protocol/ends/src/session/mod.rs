@@ -2,6 +2,7 @@
 //! lets nothing act without a live grant; the technician's shows what comes and seals what is done.
 
 mod agent;
+mod held;
 mod technician;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,10 @@ use sightline_protocol::wire;
 
 use crate::content::{Control, Layout, Scene};
 use crate::seal::Sealer;
+
+/// A technician who holds something down and is not heard for so long is believed gone: everything is let go of.
+/// The session itself goes on, for the network may come back.
+pub const SILENCE_US: u64 = 3_000_000;
 
 /// Longest piece of a picture update in one record, in bytes: small enough that input and control, on other
 /// streams, never wait behind it for long, large enough that the 64 bytes around it do not matter.

@@ -7,6 +7,7 @@ use sightline_protocol::close::CloseCode;
 use sightline_protocol::record::Class;
 use sightline_protocol::wire;
 
+use super::held::Held;
 use super::{bye, seal};
 use crate::content::{Control, Input, Scene};
 use crate::handshake::Established;
@@ -43,6 +44,7 @@ pub struct TechnicianSession {
     /// The ping on its way: its number and when it went.
     ping: Option<(u64, u64)>,
     pings: u64,
+    held: Held,
     over: bool,
     effects: VecDeque<TechnicianEffect>,
 }
@@ -60,6 +62,7 @@ impl TechnicianSession {
             from_picture: opener(AGENT_PICTURE),
             ping: None,
             pings: 0,
+            held: Held::default(),
             over: false,
             effects: VecDeque::new(),
         }
@@ -127,7 +130,14 @@ impl TechnicianSession {
 
     /// As [`TechnicianSession::input`], whatever is allowed: what a hostile technician would send.
     fn input_unchecked(&mut self, input: &Input, now: Now) -> Vec<u8> {
+        self.held.note(input);
         seal(&mut self.input, input, now.mono_us)
+    }
+
+    /// Something is held down: the agent must hear of us more often than each [`super::SILENCE_US`], by pings if by
+    /// nothing else.
+    pub fn holds(&self) -> bool {
+        !self.over && self.held.any()
     }
 
     /// Everything up to update `frame` is on the canvas.
