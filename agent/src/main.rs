@@ -7,9 +7,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sightline_agent::io::home::Home;
 use sightline_agent::io::share::{self, ShareOptions};
 use sightline_agent::platform::Backend;
-use sightline_program::exit;
 use sightline_program::report::{Report, sentence};
-use tracing_subscriber::EnvFilter;
+use sightline_program::{exit, log};
 
 /// Lets a technician see and control this computer while you allow it.
 ///
@@ -91,12 +90,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("SIGHTLINE_LOG").unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .init();
+    log::start("warn");
     let report = Report::new(cli.json);
     match run(cli, report) {
         Ok(code) => code,

@@ -5,4 +5,5 @@
 pub mod clock;
 pub mod exit;
 pub mod files;
+pub mod log;
 pub mod report;

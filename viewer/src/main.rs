@@ -7,10 +7,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sightline::io::connect::{self, ConnectOptions};
 use sightline::io::org::{self, OrgCommand};
 use sightline::io::replay;
-use sightline_program::exit;
 use sightline_program::report::{Report, sentence};
+use sightline_program::{exit, log};
 use sightline_protocol::capability::{Capabilities, Capability};
-use tracing_subscriber::EnvFilter;
 
 /// Remote support in plain sight: see and control a user's computer while the user allows it.
 #[derive(Parser)]
@@ -136,14 +135,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_env("SIGHTLINE_LOG").unwrap_or_else(|_| "warn,winit=error".into()),
-        )
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .init();
+    log::start("warn,winit=error");
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
