@@ -12,6 +12,7 @@ use sightline_protocol::capability::Capabilities;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::SessionId;
 use sightline_protocol::statements::OrgBundle;
+use tokio::sync::mpsc;
 
 use super::people::{self, OnShow};
 use crate::platform::Prompt;
@@ -25,6 +26,8 @@ pub struct Around<'a> {
     pub prompts: &'a [Box<dyn Prompt>],
     pub clock: Clock,
     pub report: Report,
+    /// Where the user's wish to stop arrives.
+    pub wishes: &'a mut mpsc::UnboundedReceiver<CloseCode>,
 }
 
 /// How it ended without a session.
@@ -48,17 +51,18 @@ enum Happened {
     Bytes(Result<Option<sightline_link::Bytes>, LinkError>),
     Answer(Result<Capabilities, CloseCode>),
     Relay(Result<FromRelay, CloseCode>),
+    Stop(CloseCode),
     Deadline,
 }
 
 /// Runs the handshake of the technician that claimed our code.
 pub async fn run(
-    around: Around<'_>,
+    mut around: Around<'_>,
     setup: AgentSetup,
     bundle: OrgBundle,
 ) -> Result<Box<Established>, Failed> {
     let session = setup.session;
-    let (sender, receiver) = stream(&around, session).await.map_err(|code| Failed {
+    let (sender, receiver) = stream(&mut around, session).await.map_err(|code| Failed {
         failure: failure(code, "the technician's stream did not come"),
         spent: false,
     })?;
@@ -93,12 +97,13 @@ fn failure(code: CloseCode, detail: impl ToString) -> Failure {
 }
 
 async fn stream(
-    around: &Around<'_>,
+    around: &mut Around<'_>,
     session: SessionId,
 ) -> Result<(HandshakeSender, HandshakeReceiver), CloseCode> {
+    let link = around.broker.link.clone();
     let wait = async {
         loop {
-            match around.broker.link.accept().await {
+            match link.accept().await {
                 Ok(Arrived::Handshake(id, sender, receiver)) if id == session => {
                     return Ok((sender, receiver));
                 }
@@ -108,9 +113,10 @@ async fn stream(
             }
         }
     };
-    tokio::time::timeout(STREAM, wait)
-        .await
-        .unwrap_or(Err(CloseCode::PeerLost))
+    tokio::select! {
+        Some(code) = around.wishes.recv() => Err(code),
+        came = tokio::time::timeout(STREAM, wait) => came.unwrap_or(Err(CloseCode::PeerLost)),
+    }
 }
 
 impl Drive<'_> {
@@ -138,7 +144,7 @@ impl Drive<'_> {
                     self.machine.close(CloseCode::from_number(over.code));
                 }
                 Happened::Relay(Ok(_)) => {}
-                Happened::Relay(Err(code)) => self.machine.close(code),
+                Happened::Relay(Err(code)) | Happened::Stop(code) => self.machine.close(code),
                 Happened::Deadline => self.machine.handle_timeout(now),
             }
         }
@@ -165,6 +171,7 @@ impl Drive<'_> {
             }
         };
         tokio::select! {
+            Some(code) = self.around.wishes.recv() => Happened::Stop(code),
             bytes = self.receiver.next() => Happened::Bytes(bytes),
             answer = answer => Happened::Answer(answer),
             message = self.around.broker.next() => Happened::Relay(message.map_err(|e| e.code())),

@@ -36,6 +36,8 @@ enum Happened {
     HandsFailed(DesktopError),
     Stop(CloseCode),
     GrantsEnd,
+    /// The technician holds something and has not been heard for too long.
+    Silence,
 }
 
 struct Running<'a> {
@@ -174,6 +176,12 @@ impl Running<'_> {
                 None => std::future::pending().await,
             }
         };
+        let silence = async {
+            match self.machine.poll_silence_us() {
+                Some(at) => tokio::time::sleep_until(self.clock.at(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
         // While the hands are behind, the technician's lanes wait, and nothing else does.
         let from_lanes = async {
             if let Some(hands) = &self.hands {
@@ -187,6 +195,7 @@ impl Running<'_> {
             Some(code) = self.wishes.recv() => Happened::Stop(code),
             Some(error) = self.hands_failed.recv() => Happened::HandsFailed(error),
             () = grants_end => Happened::GrantsEnd,
+            () = silence => Happened::Silence,
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             Some(from) = from_lanes => match from {
                 FromLane::Record(class, bytes) => Happened::Record(class, bytes),
@@ -206,6 +215,7 @@ impl Running<'_> {
                 self.machine.end(CloseCode::DesktopGone, now);
             }
             Happened::GrantsEnd => self.machine.handle_timeout(now),
+            Happened::Silence => self.machine.handle_silence(now),
             // A technician who came before and leaves only now has a session of its own.
             Happened::Relay(Ok(FromRelay::Over(over))) if over.session == self.session => {
                 self.machine.close(CloseCode::from_number(over.code));

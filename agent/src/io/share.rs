@@ -198,11 +198,9 @@ impl Share {
             prompts: &self.prompts,
             clock: self.clock,
             report: self.report,
+            wishes,
         };
-        let result = tokio::select! {
-            stopped = wishes.recv() => Err(lost(stopped.unwrap_or(CloseCode::StoppedByUser), "stopped".into())),
-            result = handshake::run(around, setup, self.bundle.clone()) => result,
-        };
+        let result = handshake::run(around, setup, self.bundle.clone()).await;
         if let Err(failed) = &result {
             let _ = broker.over(joining.session, failed.failure.code).await;
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 use sightline_ends::content::{Input, Scene};
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
-use sightline_ends::session::{TechnicianEffect, TechnicianSession};
+use sightline_ends::session::{SILENCE_US, TechnicianEffect, TechnicianSession};
 use sightline_link::{Arrived, Broker, FromLane, LaneWriter, Link, LinkError, read_lane};
 use sightline_program::clock::Clock;
 use sightline_program::report::{Report, sentence};
@@ -22,6 +22,8 @@ use super::window::{Bar, Did, WindowHandle};
 const INBOX: usize = 64;
 /// The round trip is measured this often: the bar is for people.
 const PING: Duration = Duration::from_secs(5);
+/// The same while a key or a button is held: often enough that the agent does not believe us gone.
+const PING_HOLDING: Duration = Duration::from_micros(SILENCE_US / 3);
 /// The second time comes sooner: the first stood in the queue with the first picture.
 const SECOND_PING: Duration = Duration::from_secs(1);
 /// For the last words to arrive when the session ends.
@@ -180,7 +182,12 @@ impl Running {
             Happened::Arrived(Err(error)) => self.machine.close(error.code()),
             Happened::Ping => {
                 let first = self.bar.round_trip.is_none();
-                self.next_ping = Instant::now() + if first { SECOND_PING } else { PING };
+                let pause = match self.machine.holds() {
+                    true => PING_HOLDING,
+                    false if first => SECOND_PING,
+                    false => PING,
+                };
+                self.next_ping = Instant::now() + pause;
                 self.machine.ping(now);
             }
             Happened::Interrupted => self.machine.leave(CloseCode::TechnicianLeft, now),
@@ -236,6 +243,9 @@ impl Running {
         if let Some(record) = self.machine.input(input, now) {
             self.stats.inputs += 1;
             self.input.send(record.into());
+            if self.machine.holds() {
+                self.next_ping = self.next_ping.min(Instant::now() + PING_HOLDING);
+            }
         }
     }
 

@@ -137,6 +137,37 @@ fn replayed_forged_and_misplaced_records_end_the_session() {
 }
 
 #[test]
+fn what_a_silent_technician_holds_is_let_go_of() {
+    let (mut agent, mut technician) = both(all());
+    assert_eq!(agent.poll_silence_us(), None);
+    let record = technician.input(&KEY, START).unwrap();
+    agent.handle_record(Class::Input, &record, START);
+    assert!(technician.holds());
+    // Heard once more, by a ping.
+    let later = START.after_ms(2_000);
+    technician.ping(later);
+    let Some(TechnicianEffect::Control(ping)) = technician.poll_effect() else {
+        panic!("a ping goes out")
+    };
+    agent.handle_record(Class::Control, &ping, later);
+    effects(&mut agent);
+    let silent = START.after_ms(5_000);
+    assert_eq!(agent.poll_silence_us(), Some(silent.mono_us));
+    agent.handle_silence(START.after_ms(4_999));
+    assert!(effects(&mut agent).is_empty());
+    agent.handle_silence(silent);
+    assert!(matches!(effects(&mut agent)[..], [AgentEffect::ReleaseAll]));
+    assert_eq!(agent.poll_silence_us(), None);
+
+    let up = Input::Key {
+        keysym: 0x61,
+        down: false,
+    };
+    technician.input(&up, silent).unwrap();
+    assert!(!technician.holds());
+}
+
+#[test]
 fn the_grants_end_ends_the_session() {
     let (mut agent, mut technician) = both(all());
     let until = agent.poll_timeout_unix_ms().unwrap();
