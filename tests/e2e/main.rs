@@ -1,3 +1,7 @@
 //! End to end, in one binary: the shipped programs on real X servers.
 
+mod codes;
+mod consent;
+mod guard;
+mod lost;
 mod session;

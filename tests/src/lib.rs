@@ -3,6 +3,10 @@
 //! Everything that is started here is ended when its value is dropped.
 
 pub mod display;
+pub mod hostile;
+pub mod memory;
 pub mod program;
+pub mod proxy;
+pub mod stage;
 pub mod terminal;
 pub mod world;

@@ -135,10 +135,15 @@ impl Events {
 
     /// Whether an event of that name was heard until now.
     pub fn has(&mut self, event: &str) -> bool {
-        let named = |line: &String| {
+        self.count(event) > 0
+    }
+
+    /// How many events of that name were heard until now.
+    pub fn count(&mut self, event: &str) -> usize {
+        let named = |line: &&String| {
             serde_json::from_str::<Value>(line).is_ok_and(|value| value["event"] == event)
         };
-        self.heard().iter().any(named)
+        self.heard().iter().filter(named).count()
     }
 }
 

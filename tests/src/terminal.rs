@@ -111,9 +111,14 @@ impl InTerminal {
         }
     }
 
+    pub fn signal(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
+        let pid = rustix::process::Pid::from_raw(self.pid()? as i32).context("no such process")?;
+        Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
     /// As `kill -9`.
     pub fn kill(&mut self) -> anyhow::Result<()> {
-        Ok(self.child.kill()?)
+        self.signal(rustix::process::Signal::KILL)
     }
 }
 

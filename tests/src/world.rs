@@ -219,6 +219,25 @@ impl Agent {
         self.terminal.wait_shown("[y/N/list]", SOON)?;
         self.terminal.type_line(answer)
     }
+
+    /// The code that replaces the one before.
+    pub fn next_code(&mut self) -> anyhow::Result<String> {
+        self.terminal.events.wait("code_replaced", SOON)?;
+        self.code = text(&self.terminal.events.wait("code", SOON)?, "code")?;
+        Ok(self.code.clone())
+    }
+
+    /// Waits for the end: its exit code and the reason it gave.
+    pub fn ends(&mut self, within: Duration) -> anyhow::Result<(u32, String)> {
+        let closed = self.terminal.events.wait("closed", within)?;
+        Ok((self.terminal.exit_code(within)?, text(&closed, "reason")?))
+    }
+}
+
+/// Waits for the end of a viewer: its exit code and the reason it gave.
+pub fn viewer_ends(viewer: &mut Program, within: Duration) -> anyhow::Result<(i32, String)> {
+    let closed = viewer.events.wait("closed", within)?;
+    Ok((viewer.exit_code(within)?, text(&closed, "reason")?))
 }
 
 /// A string in an event.

@@ -1,0 +1,335 @@
+//! A bad network on the loopback: a UDP proxy with delay, jitter, loss and rate, which can be cut at run time.
+//!
+//! Chance is seeded, so that a run can be repeated as far as the programs' own timing allows.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Larger than any datagram.
+const DATAGRAM: usize = 65_536;
+/// How soon a thread sees that the proxy was dropped.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// What the network does to each datagram, the same in both directions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions {
+    pub delay: Duration,
+    /// Added to the delay, evenly from nothing up to this; order is kept.
+    pub jitter: Duration,
+    /// How many of a thousand datagrams are lost.
+    pub loss_per_mille: u16,
+    /// Bytes a second in each direction; no limit if not said.
+    pub rate: Option<u64>,
+    /// Bytes that wait for their turn; what comes beyond is lost. Only with a rate.
+    pub queue: u64,
+    /// Nothing passes.
+    pub cut: bool,
+}
+
+/// A running proxy. Ends when dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    over: AtomicBool,
+}
+
+struct State {
+    conditions: Conditions,
+    chance: u64,
+    /// On their way, by the time of arrival and the order of sending.
+    under_way: BTreeMap<(Instant, u64), Datagram>,
+    sent: u64,
+    /// One for each client and direction.
+    lines: HashMap<(SocketAddr, Direction), Line>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// A direction of a client's line.
+struct Line {
+    /// When what was sent until now has left.
+    free_at: Instant,
+    /// When the last of it arrives.
+    last_due: Instant,
+}
+
+struct Datagram {
+    bytes: Vec<u8>,
+    from: Arc<UdpSocket>,
+    to: SocketAddr,
+}
+
+impl Proxy {
+    /// Stands before `target` on a free port.
+    pub fn start(target: &str, seed: u64) -> anyhow::Result<Proxy> {
+        let target: SocketAddr = target.parse()?;
+        let front = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
+        front.set_read_timeout(Some(LOOK_UP))?;
+        let address = front.local_addr()?;
+        let state = State {
+            conditions: Conditions::default(),
+            chance: seed | 1,
+            under_way: BTreeMap::new(),
+            sent: 0,
+            lines: HashMap::new(),
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            over: AtomicBool::new(false),
+        });
+        let (taking, delivering) = (Arc::clone(&shared), Arc::clone(&shared));
+        thread::spawn(move || take_from_clients(&taking, &front, target));
+        thread::spawn(move || deliver(&delivering));
+        Ok(Proxy { address, shared })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn set(&self, conditions: Conditions) {
+        self.shared.lock().conditions = conditions;
+    }
+
+    /// From now on nothing passes, also what is on its way.
+    pub fn cut(&self) {
+        let mut state = self.shared.lock();
+        state.conditions.cut = true;
+        state.under_way.clear();
+    }
+
+    pub fn restore(&self) {
+        self.shared.lock().conditions.cut = false;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Sends a datagram on its way, at once or when it is due.
+    fn send(&self, line: (SocketAddr, Direction), datagram: Datagram) {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let Some(due) = state.due(line, datagram.bytes.len() as u64, now) else {
+            return;
+        };
+        if due <= now {
+            drop(state);
+            let _ = datagram.from.send_to(&datagram.bytes, datagram.to);
+            return;
+        }
+        state.sent += 1;
+        let key = (due, state.sent);
+        state.under_way.insert(key, datagram);
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    /// When a datagram arrives that is sent now; `None` if it is lost.
+    fn due(&mut self, line: (SocketAddr, Direction), bytes: u64, now: Instant) -> Option<Instant> {
+        let conditions = self.conditions;
+        if conditions.cut || self.draw(1_000) < u64::from(conditions.loss_per_mille) {
+            return None;
+        }
+        let jitter_us = conditions.jitter.as_micros() as u64;
+        let jitter = Duration::from_micros(match jitter_us {
+            0 => 0,
+            jitter_us => self.draw(jitter_us),
+        });
+        let line = self.lines.entry(line).or_insert(Line {
+            free_at: now,
+            last_due: now,
+        });
+        let mut leaves = now;
+        if let Some(rate) = conditions.rate {
+            let backlog = line.free_at.saturating_duration_since(now);
+            if backlog.as_secs_f64() * rate as f64 > conditions.queue as f64 {
+                return None;
+            }
+            line.free_at =
+                line.free_at.max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
+            leaves = line.free_at;
+        }
+        line.last_due = line.last_due.max(leaves + conditions.delay + jitter);
+        Some(line.last_due)
+    }
+
+    /// Below `end`, by xorshift64*.
+    fn draw(&mut self, end: u64) -> u64 {
+        self.chance ^= self.chance >> 12;
+        self.chance ^= self.chance << 25;
+        self.chance ^= self.chance >> 27;
+        (self.chance.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
+    }
+}
+
+fn take_from_clients(shared: &Arc<Shared>, front: &Arc<UdpSocket>, target: SocketAddr) {
+    let mut towards_target: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
+    let mut buffer = vec![0; DATAGRAM];
+    while !shared.is_over() {
+        let Ok((length, client)) = front.recv_from(&mut buffer) else {
+            continue;
+        };
+        let back = match towards_target.get(&client) {
+            Some(back) => Arc::clone(back),
+            None => match open_back(shared, front, client) {
+                Ok(back) => Arc::clone(towards_target.entry(client).or_insert(back)),
+                Err(_) => continue,
+            },
+        };
+        let datagram = Datagram {
+            bytes: buffer[..length].to_vec(),
+            from: back,
+            to: target,
+        };
+        shared.send((client, Direction::Up), datagram);
+    }
+}
+
+/// The socket by which the target sees this client, and a thread for what comes back.
+fn open_back(
+    shared: &Arc<Shared>,
+    front: &Arc<UdpSocket>,
+    client: SocketAddr,
+) -> std::io::Result<Arc<UdpSocket>> {
+    let back = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
+    back.set_read_timeout(Some(LOOK_UP))?;
+    let (shared, front, socket) = (Arc::clone(shared), Arc::clone(front), Arc::clone(&back));
+    thread::spawn(move || {
+        let mut buffer = vec![0; DATAGRAM];
+        while !shared.is_over() {
+            if let Ok(length) = socket.recv(&mut buffer) {
+                let datagram = Datagram {
+                    bytes: buffer[..length].to_vec(),
+                    from: Arc::clone(&front),
+                    to: client,
+                };
+                shared.send((client, Direction::Down), datagram);
+            }
+        }
+    });
+    Ok(back)
+}
+
+fn deliver(shared: &Shared) {
+    let mut state = shared.lock();
+    while !shared.is_over() {
+        let now = Instant::now();
+        let due = state.under_way.first_key_value().map(|(key, _)| key.0);
+        match due {
+            Some(due) if due <= now => {
+                if let Some((_, datagram)) = state.under_way.pop_first() {
+                    drop(state);
+                    let _ = datagram.from.send_to(&datagram.bytes, datagram.to);
+                    state = shared.lock();
+                }
+            }
+            _ => {
+                let wait = due.map_or(LOOK_UP, |due| due - now);
+                let waited = shared.changed.wait_timeout(state, wait);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket that sends back what it gets, and one that talks to it through the proxy.
+    fn line(conditions: Conditions) -> (Proxy, UdpSocket) {
+        let echo = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let target = echo.local_addr().unwrap().to_string();
+        thread::spawn(move || {
+            let mut buffer = [0; 2_000];
+            while let Ok((length, from)) = echo.recv_from(&mut buffer) {
+                let _ = echo.send_to(&buffer[..length], from);
+            }
+        });
+        let proxy = Proxy::start(&target, 7).unwrap();
+        proxy.set(conditions);
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(proxy.address()).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_millis(300)))
+            .unwrap();
+        (proxy, client)
+    }
+
+    fn echoed(client: &UdpSocket, count: usize) -> usize {
+        let mut buffer = [0; 2_000];
+        for n in 0..count {
+            client.send(&[n as u8; 1_000]).unwrap();
+        }
+        let mut came = 0;
+        while client.recv(&mut buffer).is_ok() {
+            came += 1;
+        }
+        came
+    }
+
+    #[test]
+    fn delay_counts_both_ways_and_a_cut_is_a_cut() {
+        let delay = Duration::from_millis(20);
+        let (proxy, client) = line(Conditions {
+            delay,
+            jitter: Duration::from_millis(5),
+            ..Conditions::default()
+        });
+        let began = Instant::now();
+        client.send(b"x").unwrap();
+        client.recv(&mut [0; 8]).unwrap();
+        assert!(began.elapsed() >= 2 * delay);
+        proxy.cut();
+        assert_eq!(echoed(&client, 3), 0);
+        proxy.restore();
+        assert_eq!(echoed(&client, 3), 3);
+    }
+
+    #[test]
+    fn some_are_lost_and_a_full_queue_loses_the_rest() {
+        let (proxy, client) = line(Conditions {
+            loss_per_mille: 300,
+            ..Conditions::default()
+        });
+        let came = echoed(&client, 100);
+        assert!((25..75).contains(&came), "{came} of 100 came back");
+        proxy.set(Conditions {
+            rate: Some(100_000),
+            queue: 10_000,
+            ..Conditions::default()
+        });
+        let came = echoed(&client, 100);
+        assert!((10..15).contains(&came), "{came} of 100 fit the queue");
+    }
+}
