@@ -55,6 +55,33 @@ impl Image {
         }
     }
 
+    /// Where `part` is in this picture, bit for bit.
+    pub fn find(&self, part: &Image) -> Option<(u32, u32)> {
+        let across = self.width.checked_sub(part.width)?;
+        let down = self.height.checked_sub(part.height)?;
+        let telling = part.telling_pixels();
+        let places = (0..=down).flat_map(|y| (0..=across).map(move |x| (x, y)));
+        places
+            .filter(|(x, y)| {
+                let same =
+                    |(px, py): &(u32, u32)| self.pixel(x + px, y + py) == part.pixel(*px, *py);
+                telling.iter().all(same)
+            })
+            .find(|(x, y)| self.crop(*x, *y, part.width, part.height) == *part)
+    }
+
+    /// A few places that differ from their left neighbour: most wrong places are told by them.
+    fn telling_pixels(&self) -> Vec<(u32, u32)> {
+        let step = (self.height / 64).max(1) as usize;
+        let rows = (0..self.height).step_by(step);
+        rows.filter_map(|y| {
+            let row = &self.pixels[(y * self.width) as usize..((y + 1) * self.width) as usize];
+            let edge = row.windows(2).position(|pair| pair[0] != pair[1])?;
+            Some((edge as u32 + 1, y))
+        })
+        .collect()
+    }
+
     /// How many pixels of two equally large pictures differ.
     pub fn difference(&self, other: &Image) -> usize {
         assert_eq!((self.width, self.height), (other.width, other.height));
@@ -88,16 +115,19 @@ pub struct Display {
 impl Display {
     /// Xvfb with a window manager.
     pub fn start(width: u32, height: u32) -> anyhow::Result<Display> {
-        let mut display = Display::bare(width, height)?;
-        display.run("openbox", &[])?;
+        Display::bare(width, height)?.managed()
+    }
+
+    fn managed(mut self) -> anyhow::Result<Display> {
+        self.run("openbox", &[])?;
         // The manager says on the root window that it is there.
-        let supported = display.atom("_NET_SUPPORTING_WM_CHECK")?;
-        display.until(Duration::from_secs(10), "a window manager", |display| {
+        let supported = self.atom("_NET_SUPPORTING_WM_CHECK")?;
+        self.until(Duration::from_secs(10), "a window manager", |display| {
             display
                 .property(display.root, supported)
                 .map(|p| !p.is_empty())
         })?;
-        Ok(display)
+        Ok(self)
     }
 
     /// Xvfb alone.
@@ -111,6 +141,46 @@ impl Display {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         Display::over(command)
+    }
+
+    /// Xvnc with a window manager: a server whose screen can be resized. Nobody can connect to it by VNC.
+    pub fn resizable(width: u32, height: u32) -> anyhow::Result<Display> {
+        let mut command = Command::new("Xvnc");
+        let size = format!("{width}x{height}");
+        command.args(["-geometry", &size, "-depth", "24", "-displayfd", "1"]);
+        command.args(["-SecurityTypes", "None", "-localhost", "-rfbport", "-1"]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        Display::over(command)?.managed()
+    }
+
+    /// Gives the screen another size (only of a [`Display::resizable`] server).
+    pub fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
+        let size = format!("{width}x{height}");
+        let status = Command::new("xrandr")
+            .args(["-display", &self.name, "-s", &size])
+            .stdout(Stdio::null())
+            .status()
+            .context("xrandr is needed: apt-get install x11-xserver-utils")?;
+        if !status.success() {
+            bail!("xrandr cannot resize display {} to {size}", self.name);
+        }
+        self.until(Duration::from_secs(10), "the new size", |display| {
+            let geometry = display.x.get_geometry(display.root)?.reply()?;
+            Ok((geometry.width, geometry.height) == (width as u16, height as u16))
+        })
+    }
+
+    /// Asks a window to close, as a click on its manager's button does.
+    pub fn close_window(&self, window: Window) -> anyhow::Result<()> {
+        let (protocols, delete) = (self.atom("WM_PROTOCOLS")?, self.atom("WM_DELETE_WINDOW")?);
+        let message = xproto::ClientMessageEvent::new(32, window, protocols, [delete, 0, 0, 0, 0]);
+        self.x
+            .send_event(false, window, xproto::EventMask::NO_EVENT, message)?
+            .check()?;
+        Ok(())
     }
 
     fn over(mut command: Command) -> anyhow::Result<Display> {

@@ -1,0 +1,140 @@
+//! A full disk at the relay: the session ends and says why, before anything goes unrecorded.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::recording::{Entry, RecordingReader};
+use sightline_tests::hostile::Hostile;
+use sightline_tests::stage::Stage;
+use sightline_tests::world::{SOON, Setting, viewer_ends};
+
+const REASON: &str = "the relay has no room left for recordings";
+
+/// A small disk of our own.
+struct Disk {
+    folder: tempfile::TempDir,
+}
+
+impl Disk {
+    /// `None` where we may not mount.
+    fn mount(megabytes: u32) -> anyhow::Result<Option<Disk>> {
+        let folder = tempfile::tempdir()?;
+        let size = format!("size={megabytes}m");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(folder.path())
+            .output()?;
+        if !mount.status.success() {
+            let why = String::from_utf8_lossy(&mount.stderr);
+            eprintln!("skipped: this test mounts a small disk and may not: {why}");
+            return Ok(None);
+        }
+        Ok(Some(Disk { folder }))
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) -> anyhow::Result<()> {
+        let mut file = std::fs::File::create(self.ballast())?;
+        let piece = vec![1; 1 << 16];
+        while file.write_all(&piece).is_ok() {}
+        Ok(())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+fn stage_on(disk: &Disk) -> anyhow::Result<Stage> {
+    let recordings = format!("\"{}\"", disk.path().join("recordings").display());
+    Stage::with(Setting {
+        relay_config: vec![
+            ("recordings".into(), recordings),
+            ("min_free_bytes".into(), (1 << 20).to_string()),
+        ],
+        ..Setting::default()
+    })
+}
+
+#[test]
+fn a_full_disk_ends_the_session_and_refuses_the_next() -> anyhow::Result<()> {
+    let Some(disk) = Disk::mount(64)? else {
+        return Ok(());
+    };
+    let mut stage = stage_on(&disk)?;
+    let (mut agent, mut viewer) = stage.session()?;
+    disk.fill()?;
+    stage.type_line("one more")?;
+    assert_eq!(agent.ends(SOON)?, (40, REASON.into()));
+    assert_eq!(viewer_ends(&mut viewer, SOON)?, (40, REASON.into()));
+
+    let agent = stage.world.share(&stage.user, &[])?;
+    let mut viewer = stage.world.connect(&stage.technician, &agent.code, &[])?;
+    assert_eq!(viewer_ends(&mut viewer, SOON)?, (40, REASON.into()));
+    Ok(())
+}
+
+#[test]
+fn nothing_is_forwarded_that_a_full_disk_did_not_take() -> anyhow::Result<()> {
+    let Some(disk) = Disk::mount(64)? else {
+        return Ok(());
+    };
+    let mut stage = stage_on(&disk)?;
+    let mut agent = stage.world.share(&stage.user, &[])?;
+    let genuine = sightline::io::technician::read(&stage.world.technician_file())?;
+    let claimed = Hostile::claim(genuine, &agent.code)?;
+    let mut technician = claimed.map_err(anyhow::Error::from)?;
+    let view = Capabilities::of(&[Capability::View]);
+    let asked = technician.until_asked(&agent.code, view)?;
+    asked.map_err(anyhow::Error::from)?;
+    agent.answer("y")?;
+    technician.until_begun()?.map_err(anyhow::Error::from)?;
+    disk.fill()?;
+    let (code, heard) = technician.listen_to_the_end(SOON)?;
+    assert_eq!(code, CloseCode::StorageFull);
+    assert_eq!(agent.ends(SOON)?, (40, REASON.into()));
+    assert!(!heard.is_empty());
+    std::fs::remove_file(disk.ballast())?;
+
+    let recorded = records(&disk.path().join("recordings"))?;
+    for record in &heard {
+        assert!(
+            recorded.iter().any(|r| r[..] == record[..]),
+            "a record went unrecorded"
+        );
+    }
+    Ok(())
+}
+
+/// The records of the one recording below a folder.
+fn records(folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut path = folder.to_owned();
+    while path.is_dir() {
+        let mut entries = std::fs::read_dir(&path)?;
+        path = entries
+            .next()
+            .ok_or(anyhow::anyhow!("no recording"))??
+            .path();
+    }
+    let mut reader = RecordingReader::open(std::io::BufReader::new(std::fs::File::open(path)?))?;
+    let mut records = Vec::new();
+    while let Ok(Some(entry)) = reader.next_entry() {
+        if let Entry::Record(record) = entry {
+            records.push(record);
+        }
+    }
+    Ok(records)
+}
