@@ -116,7 +116,10 @@ fn run_serve(path: &Path, json: bool) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    runtime.block_on(run(config, Console { json }))
+    let (console, printer) = Console::start(json);
+    let served = runtime.block_on(run(config, console));
+    printer.finish();
+    served
 }
 
 async fn run(config: Config, console: Console) -> anyhow::Result<()> {
@@ -132,7 +135,7 @@ async fn run(config: Config, console: Console) -> anyhow::Result<()> {
             bundle.organisation
         );
     }
-    let store = open_store(&config, console)?;
+    let store = open_store(&config, &console)?;
     let listener = RelayListener::bind(config.listen, &certificate, config.limits.link())?;
     let (asking, operator) = mpsc::channel(4);
     watch_signals(asking, config.organisation.clone())?;
@@ -173,7 +176,7 @@ fn read_certificate(config: &Config) -> anyhow::Result<Certificate> {
     Ok(Certificate::from_pem(&certificate, &key)?)
 }
 
-fn open_store(config: &Config, console: Console) -> anyhow::Result<LocalStore> {
+fn open_store(config: &Config, console: &Console) -> anyhow::Result<LocalStore> {
     let shown = config.recordings.display();
     let failed = |error: std::io::Error| {
         anyhow!(CloseCode::StorageFailed).context(format!("cannot use {shown}: {error}"))

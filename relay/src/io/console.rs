@@ -2,6 +2,9 @@
 //! secret part of a code never does, because the relay never has it.
 
 use std::io::Write;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sightline_protocol::close::CloseCode;
@@ -135,20 +138,52 @@ fn mb(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// Where lines go.
-#[derive(Clone, Copy, Debug)]
+/// Lines that wait while nobody reads standard output; more are dropped, because a stalled log must not stop
+/// sessions.
+const WAITING: usize = 1_024;
+
+/// Waiting for the last lines to be read when the relay stops.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Where lines go. Never waits.
+#[derive(Clone, Debug)]
 pub struct Console {
-    pub json: bool,
+    json: bool,
+    lines: SyncSender<String>,
 }
 
+/// The thread that prints.
+pub struct Printer(JoinHandle<()>);
+
 impl Console {
+    pub fn start(json: bool) -> (Console, Printer) {
+        let (lines, waiting) = sync_channel::<String>(WAITING);
+        let printer = thread::spawn(move || {
+            for line in waiting {
+                if writeln!(std::io::stdout().lock(), "{line}").is_err() {
+                    return; // nobody will ever read: no reason to stop serving
+                }
+            }
+        });
+        (Console { json, lines }, Printer(printer))
+    }
+
     pub fn say(&self, line: &Line) {
         let text = if self.json {
             serde_json::to_string(line).unwrap_or_default()
         } else {
             line.words()
         };
-        // Nobody reads any more: no reason to stop serving.
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        let _ = self.lines.try_send(text);
+    }
+}
+
+impl Printer {
+    /// Waits until everything is printed, after the last console is dropped.
+    pub fn finish(self) {
+        let until = Instant::now() + LAST_LINES;
+        while !self.0.is_finished() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
