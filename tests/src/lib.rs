@@ -4,9 +4,11 @@
 
 pub mod display;
 pub mod hostile;
+pub mod measure;
 pub mod memory;
 pub mod program;
 pub mod proxy;
 pub mod stage;
 pub mod terminal;
+pub mod vnc;
 pub mod world;

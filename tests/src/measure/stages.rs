@@ -1,0 +1,118 @@
+//! The cases of a comparison: one echo program, seen through different things in between.
+
+use std::any::Any;
+
+use anyhow::Context;
+
+use super::echo::{COLOURS, Echo};
+use super::eye::Eye;
+use super::{Chance, Samples};
+use crate::display::Display;
+use crate::vnc;
+use crate::world::World;
+
+/// The user's screen, in pixels.
+pub const USER: (u32, u32) = (1920, 1080);
+/// The technician's: large enough that no viewer has to scale the user's.
+pub const TECHNICIAN: (u32, u32) = (2200, 1300);
+
+/// Presses that do not count: caches fill, programs adapt.
+const WARM_UP: u64 = 20;
+/// Milliseconds between a pixel and the next press: a fast typist, and everything at rest in between.
+const GAP_MS: (u64, u64) = (30, 80);
+
+/// What was measured of one case.
+#[derive(Clone, Debug, Default)]
+pub struct Latency {
+    /// Key pressed at the viewer → pixel on the viewer's display.
+    pub whole: Samples,
+    /// Key pressed at the viewer → the program has it.
+    pub there: Samples,
+    /// The program has it → pixel on the viewer's display.
+    pub back: Samples,
+}
+
+/// Something between a key and its pixel.
+pub struct Stage {
+    echo: Echo,
+    eye: Eye,
+    presses: usize,
+    // Held: the programs in between end with it.
+    _between: Box<dyn Any>,
+}
+
+impl Stage {
+    /// The echo runs on the display called `user` and is seen on `seen`.
+    fn new(user: &str, seen: &Display) -> anyhow::Result<Stage> {
+        let echo = Echo::start(user)?;
+        let eye = Eye::open(seen.name())?;
+        eye.click(seen)?;
+        Ok(Stage {
+            echo,
+            eye,
+            presses: 0,
+            _between: Box::new(()),
+        })
+    }
+
+    fn over(mut self, between: impl Any) -> Stage {
+        self._between = Box::new(between);
+        self
+    }
+
+    /// Key and pixel on one X server.
+    pub fn x_server() -> anyhow::Result<Stage> {
+        let display = Display::start(USER.0, USER.1)?;
+        Ok(Stage::new(display.name(), &display)?.over(display))
+    }
+
+    /// Agent, relay and viewer, between two X servers.
+    pub fn sightline() -> anyhow::Result<Stage> {
+        let mut world = World::start()?;
+        let user = Display::start(USER.0, USER.1)?;
+        let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
+        let session = world.session(&user, &technician)?;
+        Ok(Stage::new(user.name(), &technician)?.over((session, world, technician, user)))
+    }
+
+    /// `Xvnc` as the user's X server, and `vncviewer`.
+    pub fn xvnc() -> anyhow::Result<Stage> {
+        let home = tempfile::tempdir()?;
+        let (server, user) = vnc::xvnc(USER.0, USER.1)?;
+        let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
+        let viewer = vnc::view(&server, &technician, home.path())?;
+        Ok(Stage::new(&user, &technician)?.over((viewer, server, technician, home)))
+    }
+
+    /// `x0vncserver` attached to the user's X server, and `vncviewer`.
+    pub fn x0vncserver() -> anyhow::Result<Stage> {
+        let home = tempfile::tempdir()?;
+        let user = Display::start(USER.0, USER.1)?;
+        let server = vnc::scrape(user.name())?;
+        let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
+        let viewer = vnc::view(&server, &technician, home.path())?;
+        Ok(Stage::new(user.name(), &technician)?.over((viewer, server, technician, user, home)))
+    }
+
+    /// Presses so many keys at quiet and adds what was measured.
+    pub fn measure(
+        &mut self,
+        presses: u64,
+        chance: &mut Chance,
+        latency: &mut Latency,
+    ) -> anyhow::Result<()> {
+        for n in 0..WARM_UP + presses {
+            std::thread::sleep(chance.between_ms(GAP_MS.0, GAP_MS.1));
+            self.presses += 1;
+            let seen = self.eye.press(COLOURS[self.presses % 2]);
+            let arrived = self.echo.pressed().context("a key press was lost")?;
+            let (pressed, seen) = seen.context("a picture was lost")?;
+            if n >= WARM_UP {
+                latency.whole.add(seen - pressed);
+                latency.there.add(arrived - pressed);
+                latency.back.add(seen - arrived);
+            }
+        }
+        Ok(())
+    }
+}

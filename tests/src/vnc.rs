@@ -1,0 +1,108 @@
+//! TigerVNC beside us: its X server, its server for an existing display, its viewer (Debian packages).
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::display::Display;
+use crate::program::Kept;
+
+/// The binary of `x0vncserver`, which is a script around it.
+const SCRAPER: &str = "X0tigervnc";
+
+/// How long a server may take to listen.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Nobody is asked for anything, and only this computer may connect.
+const OPEN: [&str; 4] = [
+    "-SecurityTypes=None",
+    "-localhost=1",
+    "-AlwaysShared=1",
+    "-UseIPv6=0",
+];
+
+/// A TCP port of the loopback that was free a moment ago.
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+}
+
+/// Waits until something listens there. (To connect and leave would be a client to it, and a strange one.)
+fn wait_for(port: u16) -> anyhow::Result<()> {
+    let deadline = Instant::now() + SOON;
+    // Local address and port in hexadecimal, any remote one, state 0A: listening.
+    let listening = |line: &str| line.contains(&format!(":{port:04X} ")) && line.contains(" 0A ");
+    while !std::fs::read_to_string("/proc/net/tcp")?
+        .lines()
+        .any(listening)
+    {
+        if Instant::now() > deadline {
+            bail!("no VNC server listens on port {port}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// A running VNC server.
+pub struct Server {
+    pub process: Kept,
+    pub port: u16,
+}
+
+/// `Xvnc`: X server and VNC server in one. Also gives the display's name.
+pub fn xvnc(width: u32, height: u32) -> anyhow::Result<(Server, String)> {
+    let port = free_port()?;
+    let geometry = format!("{width}x{height}");
+    let mut command = Command::new("Xvnc");
+    command.args(["-displayfd", "1", "-nolisten", "tcp", "-noreset"]);
+    command
+        .args(["-depth", "24", "-geometry", &geometry])
+        .args(OPEN);
+    command.arg(format!("-rfbport={port}"));
+    quiet(&mut command).stdout(Stdio::piped());
+    let mut process =
+        Kept::spawn(&mut command).context("apt-get install tigervnc-standalone-server")?;
+    let out = process.0.stdout.take().context("no standard output")?;
+    let mut number = String::new();
+    BufReader::new(out).read_line(&mut number)?;
+    wait_for(port)?;
+    Ok((Server { process, port }, format!(":{}", number.trim())))
+}
+
+/// Whether [`scrape`] can work here.
+pub fn has_scraper() -> bool {
+    quiet(Command::new(SCRAPER).arg("--version"))
+        .status()
+        .is_ok()
+}
+
+/// `x0vncserver` on an existing display (tigervnc-scraping-server), with its own settings.
+pub fn scrape(display: &str) -> anyhow::Result<Server> {
+    let port = free_port()?;
+    let mut command = Command::new(SCRAPER);
+    command.arg(format!("-display={display}")).args(OPEN);
+    command.arg(format!("-rfbport={port}"));
+    let process = Kept::spawn(quiet(&mut command))?;
+    wait_for(port)?;
+    Ok(Server { process, port })
+}
+
+/// `vncviewer` on this display: lossless, and otherwise as it comes. `home` takes what it writes.
+pub fn view(server: &Server, on: &Display, home: &Path) -> anyhow::Result<Kept> {
+    let mut command = Command::new("vncviewer");
+    command.args(["-RemoteResize=0", "-NoJPEG=1", "-SecurityTypes=None"]);
+    command.arg(format!("127.0.0.1::{}", server.port));
+    command.env("DISPLAY", on.name()).env("HOME", home);
+    Kept::spawn(quiet(&mut command)).context("apt-get install tigervnc-viewer")
+}
