@@ -1,10 +1,13 @@
 //! End to end, in one binary: the shipped programs on real X servers.
 
+mod bent;
 mod blind;
 mod codes;
 mod consent;
+mod floods;
 mod guard;
 mod lost;
 mod picture;
+mod replay;
 mod session;
 mod storage;

@@ -20,9 +20,15 @@ fn one_to_one(stage: &mut Stage) -> anyhow::Result<(Agent, Program)> {
     stage.technician.wait_window("Sightline", SOON)?;
     // The pointer over the picture is the technician's own: nothing is drawn into the picture for it.
     let (width, height) = size(&stage.technician)?;
+    let before = stage.user.pointer()?;
+    let mut aside = 0;
     stage
         .technician
-        .move_to(width as i32 / 2, height as i32 / 2)?;
+        .until(SOON, "the user's pointer to follow", |technician| {
+            aside = (aside + 7) % 70;
+            technician.move_to(width as i32 / 2 - aside, height as i32 / 2)?;
+            Ok(stage.user.pointer()? != before)
+        })?;
     Ok((agent, viewer))
 }
 

@@ -218,6 +218,10 @@ impl Display {
         &self.x
     }
 
+    pub fn server_pid(&self) -> u32 {
+        self.server.pid()
+    }
+
     /// Ends the server, as a crash would.
     pub fn kill_server(&mut self) -> anyhow::Result<()> {
         Ok(self.server.0.kill()?)

@@ -3,6 +3,7 @@
 //! Everything that is started here is ended when its value is dropped.
 
 pub mod display;
+pub mod false_relay;
 pub mod hostile;
 pub mod measure;
 pub mod memory;

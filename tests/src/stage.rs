@@ -47,6 +47,11 @@ impl Pad {
         Ok(Pad { window, typed })
     }
 
+    /// The file with the lines typed so far.
+    pub fn file(&self) -> &Path {
+        &self.typed
+    }
+
     /// The lines typed so far.
     pub fn typed(&self) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(&self.typed)?)

@@ -1,0 +1,180 @@
+//! The recording: who may open it, and what is said of one that was changed.
+
+use std::path::{Path, PathBuf};
+
+use sightline_protocol::record::{Class, HEADER, Header};
+use sightline_protocol::recording::{Entry, Kind, RecordingReader, entry_head};
+use sightline_tests::display::Display;
+use sightline_tests::program::{Program, run};
+use sightline_tests::stage::{Stage, focus};
+use sightline_tests::world::{ORGANISATION, SOON, TECHNICIAN, World, found_organisation};
+
+/// A world with the recording of one short session in it.
+fn recorded() -> anyhow::Result<(Stage, PathBuf)> {
+    let mut stage = Stage::set()?;
+    let (mut agent, viewer) = stage.session()?;
+    focus(&stage.user, stage.pad.window)?;
+    stage.type_through("for the record")?;
+    viewer.process.signal(rustix::process::Signal::INT)?;
+    assert_eq!(agent.ends(SOON)?.0, 0);
+    stage.world.relay.events.wait("over", SOON)?;
+    let recording = stage.world.recordings()?.remove(0);
+    Ok((stage, recording))
+}
+
+struct Replay {
+    program: Program,
+    log: PathBuf,
+}
+
+fn replay(world: &World, display: &Display, file: &Path, key: &Path) -> anyhow::Result<Replay> {
+    let (file, key) = (file.display().to_string(), key.display().to_string());
+    let args = ["replay", &file, "--key", &key].map(std::ffi::OsStr::new);
+    let log = world.folder().join("replay.log");
+    let environment = [("DISPLAY", display.name())];
+    let program = Program::start("sightline", &args, &environment, &log)?;
+    Ok(Replay { program, log })
+}
+
+impl Replay {
+    /// Closes the window and gives the exit code and what was said on standard error.
+    fn close(mut self, display: &Display) -> anyhow::Result<(i32, String)> {
+        let window = display.wait_window("Recording of", SOON)?;
+        display.close_window(window)?;
+        let code = self.program.exit_code(SOON)?;
+        Ok((code, std::fs::read_to_string(self.log)?))
+    }
+}
+
+/// Waits until the replay shows the user's last screen's text: the picture of the pad with what was typed.
+fn shows_the_pad(stage: &Stage) -> anyhow::Result<()> {
+    let pad = stage.user.screenshot_of(stage.pad.window)?;
+    let part = pad.crop(0, 0, pad.width, 40);
+    let display = &stage.technician;
+    display.until(SOON, "the recorded pad in the window", |display| {
+        Ok(display.screenshot()?.find(&part).is_some())
+    })
+}
+
+#[test]
+fn the_auditor_sees_what_happened_and_the_facts_are_right() -> anyhow::Result<()> {
+    let (mut stage, file) = recorded()?;
+    stage.technician = Display::start(1300, 900)?;
+    let key = stage.world.auditor_file();
+    let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
+    let facts = replay.program.events.wait("recording", SOON)?;
+    assert_eq!(facts["technician"], TECHNICIAN);
+    assert_eq!(facts["organisation"], ORGANISATION);
+    assert_eq!(facts["granted"], "view, control");
+    assert_eq!(facts["end"], "the technician left");
+    assert!(facts["records"].as_u64() > Some(10), "{facts}");
+    let name = file.file_stem().and_then(|name| name.to_str());
+    assert_eq!(facts["session"].as_str(), name);
+    shows_the_pad(&stage)?;
+    assert_eq!(replay.close(&stage.technician)?.0, 0);
+    Ok(())
+}
+
+#[test]
+fn another_organisations_auditor_opens_nothing() -> anyhow::Result<()> {
+    let (stage, file) = recorded()?;
+    found_organisation(stage.world.folder(), "other", "Other Support", 2)?;
+    let key = stage.world.folder().join("other/auditors/auditor.auditor");
+    let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
+    assert_eq!(replay.program.exit_code(SOON)?, 1);
+    let said = std::fs::read_to_string(&replay.log)?;
+    assert!(said.contains("of another organisation"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn an_auditor_appointed_later_does_not_open_what_was_before() -> anyhow::Result<()> {
+    let (stage, file) = recorded()?;
+    let org = stage.world.folder().join("org").display().to_string();
+    for words in [&["auditor", "add", "Late"][..], &["bundle"]] {
+        let args = [&["org", "--dir", &org], words].concat();
+        let args: Vec<_> = args.into_iter().map(std::ffi::OsStr::new).collect();
+        run("sightline", &args)?;
+    }
+    let key = stage.world.folder().join("org/auditors/Late.auditor");
+    let replay = replay(&stage.world, &stage.technician, &file, &key)?;
+    let (code, said) = replay.close(&stage.technician)?;
+    assert_eq!(code, 1);
+    assert!(said.contains("holds no key for this auditor"), "{said}");
+    Ok(())
+}
+
+/// Where the records of a class lie in a recording: the places of their entries' heads and their bytes.
+fn records(file: &Path, class: Class) -> anyhow::Result<Vec<(usize, Vec<u8>)>> {
+    let bytes = std::fs::read(file)?;
+    let mut reader = RecordingReader::open(&bytes[..])?;
+    let mut found = Vec::new();
+    loop {
+        let at = reader.offset() as usize;
+        match reader.next_entry()? {
+            Some(Entry::Record(record)) => {
+                let head = record.first_chunk::<HEADER>().map(Header::parse);
+                if matches!(head, Some(Ok(header)) if header.class == class) {
+                    found.push((at, record));
+                }
+            }
+            Some(_) => {}
+            None => return Ok(found),
+        }
+    }
+}
+
+/// A copy of the recording with other bytes.
+fn bent(world: &World, bytes: &[u8]) -> anyhow::Result<PathBuf> {
+    let path = world.folder().join("bent.slrec");
+    std::fs::write(&path, bytes)?;
+    Ok(path)
+}
+
+#[test]
+fn a_flipped_bit_and_a_missing_end_are_said_and_what_is_whole_is_shown() -> anyhow::Result<()> {
+    let (mut stage, file) = recorded()?;
+    stage.technician = Display::start(1300, 900)?;
+    let key = stage.world.auditor_file();
+    let whole = std::fs::read(&file)?;
+    let pictures = records(&file, Class::Picture)?;
+    let (last, record) = pictures.last().ok_or(anyhow::anyhow!("no pictures"))?;
+    let middle = last + 12 + record.len() / 2;
+
+    let mut flipped = whole.clone();
+    flipped[middle] ^= 4;
+    let cut = whole[..middle].to_vec();
+    for (bytes, why) in [
+        (flipped, "do not match their checksum"),
+        (cut, "ends inside an entry"),
+    ] {
+        let file = bent(&stage.world, &bytes)?;
+        let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
+        let facts = replay.program.events.wait("recording", SOON)?;
+        let end = facts["end"].as_str().unwrap_or_default();
+        assert!(end.contains(why), "{facts}");
+        stage.technician.wait_window("Recording of", SOON)?;
+        assert_eq!(replay.close(&stage.technician)?.0, 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_forger_who_mends_the_checksum_is_found_by_the_seal() -> anyhow::Result<()> {
+    let (stage, file) = recorded()?;
+    let mut bytes = std::fs::read(&file)?;
+    let pictures = records(&file, Class::Picture)?;
+    let (at, record) = &pictures[0];
+    let mut forged = record.clone();
+    forged[HEADER + 1] ^= 1;
+    let head = entry_head(Kind::Record, &[&forged]);
+    bytes[*at..at + head.len()].copy_from_slice(&head);
+    bytes[at + head.len()..at + head.len() + forged.len()].copy_from_slice(&forged);
+    let file = bent(&stage.world, &bytes)?;
+    let key = stage.world.auditor_file();
+    let replay = replay(&stage.world, &stage.technician, &file, &key)?;
+    let (code, said) = replay.close(&stage.technician)?;
+    assert_eq!(code, 1);
+    assert!(said.contains("changed on its way"), "{said}");
+    Ok(())
+}
