@@ -82,6 +82,7 @@ fn main() {
     for count in sessions {
         runtime.block_on(relay(count, profile)).print();
     }
+    runtime.block_on(idle());
     if let Some(row) = coturn() {
         row.print();
     }
@@ -127,6 +128,23 @@ async fn relay(count: usize, profile: bool) -> Row {
         user_s: user_after - user,
         system_s: system_after - system,
     }
+}
+
+/// Sessions in which nothing happens: what keep-alives and clocks cost.
+async fn idle() {
+    const SESSIONS: u32 = 10;
+    const LONG: Duration = Duration::from_secs(20);
+    let relay = Relay::start("bench-idle");
+    let mut ends = Vec::new();
+    for _ in 0..SESSIONS {
+        ends.push(relay.begun().await);
+    }
+    tokio::time::sleep(WARM_UP).await;
+    let (user, system) = cpu(relay.child.id());
+    tokio::time::sleep(LONG).await;
+    let (user_after, system_after) = cpu(relay.child.id());
+    let share = (user_after + system_after - user - system) / LONG.as_secs_f64() * 100.0;
+    println!("relay, {SESSIONS} idle sessions: {share:.2} % of a core (± 0.05)");
 }
 
 async fn session(mut joined: Joined, stop: Arc<AtomicBool>, total: Arc<watch::Sender<u64>>) {

@@ -30,8 +30,8 @@ use crate::pure::limits::Limits;
 /// Events that wait for the loop. Each connection and each recorder has at most one that waits beyond it.
 const EVENTS: usize = 1_024;
 
-/// How often what is over its time is let go.
-const EXPIRE: Duration = Duration::from_secs(1);
+/// How often what is over its time is let go; a claim looks at the clock itself.
+const EXPIRE: Duration = Duration::from_secs(5);
 
 /// The author's last records may come after its farewell, which is on a faster stream.
 const LAST_RECORDS: Duration = Duration::from_millis(500);
