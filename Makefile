@@ -15,6 +15,15 @@ test: setup
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
 
+# Needs a quiet machine; each table has its baseline in the same run.
+bench: setup
+	@./scripts/setup.sh bench
+	$(CARGO) build --release --workspace --bins
+	$(CARGO) bench -p sightline-picture
+	$(CARGO) run --release --quiet -p sightline-tests --bin bench_latency
+	$(CARGO) run --release --quiet -p sightline-tests --bin bench_idle
+	$(CARGO) bench -p sightline-relay --bench forward
+
 build: setup
 	$(CARGO) build --release -p sightline-relay -p sightline-agent -p sightline
 

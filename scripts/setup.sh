@@ -11,6 +11,11 @@ tigervnc-standalone-server tigervnc-tools
 fonts-dejavu-core
 "
 
+# What only the benches compare with.
+if [ "${1:-}" = bench ]; then
+    packages="$packages tigervnc-viewer tigervnc-scraping-server coturn"
+fi
+
 missing=""
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing="$missing $package"
