@@ -55,7 +55,7 @@ pub enum Scene {
     },
     /// The pointer has a new shape; no pixels (0 × 0) means hidden.
     Cursor(CursorShape),
-    /// The pointer moved for another reason than the technician's own hand.
+    /// The pointer is there now, whoever moved it. The technician's program passes over the echo of its own hand.
     Pointer { x: i32, y: i32 },
 }
 

@@ -37,7 +37,9 @@ pub fn run(file: &Path, key: &Path, speed: f64, report: Report) -> anyhow::Resul
                 let played = Player::new(recording, &auditor, speed, window.clone())
                     .and_then(|player| player.run(&did));
                 if let Err(error) = &played {
-                    window.ended(sentence(&format!("{error:#}")));
+                    let why = format!("{error:#}");
+                    report.note("playback_failed", json!({ "why": why }));
+                    window.ended(sentence(&why));
                 }
                 played
             }));

@@ -7,6 +7,7 @@ use sightline_protocol::close::CloseCode;
 use sightline_protocol::record::Class;
 use sightline_protocol::wire;
 
+use super::echo::OwnMoves;
 use super::held::Held;
 use super::{bye, seal};
 use crate::content::{Control, Input, Scene};
@@ -45,6 +46,7 @@ pub struct TechnicianSession {
     ping: Option<(u64, u64)>,
     pings: u64,
     held: Held,
+    own_moves: OwnMoves,
     over: bool,
     effects: VecDeque<TechnicianEffect>,
 }
@@ -63,6 +65,7 @@ impl TechnicianSession {
             ping: None,
             pings: 0,
             held: Held::default(),
+            own_moves: OwnMoves::default(),
             over: false,
             effects: VecDeque::new(),
         }
@@ -90,7 +93,9 @@ impl TechnicianSession {
     fn picture(&mut self, record: &[u8]) -> Result<(), ()> {
         let (_, body) = self.from_picture.open(record).map_err(|_| ())?;
         let scene = wire::decode(&body).map_err(|_| ())?;
-        self.effects.push_back(TechnicianEffect::Scene(scene));
+        if !self.own_moves.is_echo(&scene) {
+            self.effects.push_back(TechnicianEffect::Scene(scene));
+        }
         Ok(())
     }
 
@@ -131,6 +136,7 @@ impl TechnicianSession {
     /// As [`TechnicianSession::input`], whatever is allowed: what a hostile technician would send.
     fn input_unchecked(&mut self, input: &Input, now: Now) -> Vec<u8> {
         self.held.note(input);
+        self.own_moves.note(input);
         seal(&mut self.input, input, now.mono_us)
     }
 
