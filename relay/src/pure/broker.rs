@@ -13,7 +13,7 @@ use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Nameplate, PublicKey, SessionId};
 
 use crate::pure::admit::{Parties, Role};
-use crate::pure::limits::{Backoff, Limits, Pace};
+use crate::pure::limits::{Backoff, Limits, Pace, Paces};
 
 /// A connection, by the number that the relay gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,9 +42,15 @@ const FREE_TRIES_ADDRESS: u32 = 20;
 /// Nameplates an agent may ask for at once, and the pace after that.
 const ALLOCATE_BURST: u32 = 10;
 const ALLOCATE_EVERY: Duration = Duration::from_secs(6);
+/// The same for an address, however often it connects anew: behind it there may be an office, but all the nameplates
+/// that one address can hold stay below one in fifty.
+const ALLOCATE_BURST_ADDRESS: u32 = 200;
+const ALLOCATE_EVERY_ADDRESS: Duration = Duration::from_secs(1);
 /// Claims that a technician may make at once, good ones included, and the pace after that.
 const CLAIM_BURST: u32 = 20;
 const CLAIM_EVERY: Duration = Duration::from_secs(3);
+/// The same for a technician's key, on all its connections.
+const CLAIM_BURST_KEY: u32 = 100;
 /// Nameplates in use at most: half of all, so that a random one is found after two tries.
 const NAMEPLATES: usize = (Nameplate::MAX - Nameplate::MIN + 1) as usize / 2;
 /// Draws before giving up; at half use, all of them fail once in 2⁶⁴ times.
@@ -92,6 +98,8 @@ pub struct Broker {
     sessions: HashMap<SessionId, Session>,
     by_key: Backoff<PublicKey>,
     by_address: Backoff<IpAddr>,
+    allocations: Paces<IpAddr>,
+    claims: Paces<PublicKey>,
 }
 
 /// What came of a request to open a stream.
@@ -114,6 +122,8 @@ impl Broker {
             sessions: HashMap::new(),
             by_key: Backoff::new(FREE_TRIES),
             by_address: Backoff::new(FREE_TRIES_ADDRESS),
+            allocations: Paces::new(ALLOCATE_BURST_ADDRESS, ALLOCATE_EVERY_ADDRESS),
+            claims: Paces::new(CLAIM_BURST_KEY, CLAIM_EVERY),
         }
     }
 
@@ -161,7 +171,8 @@ impl Broker {
         if peer.role != Role::Agent {
             return vec![Effect::Close(conn, CloseCode::ProtocolViolation)];
         }
-        if let Err(wait) = peer.pace.take(now) {
+        let of_address = self.allocations.take(peer.address, now);
+        if let Err(wait) = of_address.and_then(|()| peer.pace.take(now)) {
             return refuse(conn, CloseCode::Quota, seconds(wait));
         }
         if let Some(earlier) = peer.nameplate.take() {
@@ -304,8 +315,9 @@ impl Broker {
         if !wait.is_zero() {
             return Err((CloseCode::Quota, seconds(wait)));
         }
-        peer.pace
-            .take(now)
+        self.claims
+            .take(peer.key, now)
+            .and_then(|()| peer.pace.take(now))
             .map_err(|wait| (CloseCode::Quota, seconds(wait)))?;
         if !room {
             return Err((CloseCode::StorageFull, 0));
@@ -422,6 +434,8 @@ impl Broker {
         });
         self.by_key.forget(now);
         self.by_address.forget(now);
+        self.allocations.forget(now);
+        self.claims.forget(now);
         let late: Vec<SessionId> = self
             .sessions
             .iter()
@@ -448,6 +462,8 @@ impl Broker {
             && self.sessions.is_empty()
             && self.by_key.is_empty()
             && self.by_address.is_empty()
+            && self.allocations.is_empty()
+            && self.claims.is_empty()
     }
 }
 
@@ -601,6 +617,28 @@ mod tests {
         assert_eq!(late, refused(2, CloseCode::CredentialExpired, 0));
         let full = broker.claim(ConnId(2), nameplate, id(1), false, at(0), 0);
         assert_eq!(full, refused(2, CloseCode::StorageFull, 0));
+    }
+
+    #[test]
+    fn one_address_cannot_hold_all_nameplates_by_connecting_anew() {
+        let mut broker = broker();
+        let mut next = 0;
+        let mut draw = || {
+            next += 1;
+            next
+        };
+        for conn in 100..2_000 {
+            broker.enter(ConnId(conn), key(1), ADDRESS, Role::Agent);
+            for _ in 0..ALLOCATE_BURST {
+                let effects = broker.allocate(ConnId(conn), at(0), &mut draw);
+                let [Effect::Send(_, FromRelay::Allocated(allocated))] = &effects[..] else {
+                    break;
+                };
+                broker.release(ConnId(conn), allocated.nameplate);
+            }
+            broker.leave(ConnId(conn));
+        }
+        assert_eq!(broker.plates.len(), ALLOCATE_BURST_ADDRESS as usize);
     }
 
     #[test]

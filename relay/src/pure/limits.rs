@@ -135,12 +135,60 @@ impl Pace {
     }
 }
 
+/// The pace of many peers, remembered when their connections are gone.
+#[derive(Debug)]
+pub struct Paces<K> {
+    fresh: Pace,
+    peers: HashMap<K, Pace>,
+}
+
+impl<K: Eq + Hash + Copy> Paces<K> {
+    pub fn new(burst: u32, every: Duration) -> Paces<K> {
+        Paces {
+            fresh: Pace::new(burst, every),
+            peers: HashMap::new(),
+        }
+    }
+
+    /// As [`Pace::take`], for this peer.
+    pub fn take(&mut self, peer: K, now: Duration) -> Result<(), Duration> {
+        if self.peers.len() >= REMEMBERED {
+            self.forget(now);
+        }
+        self.peers.entry(peer).or_insert(self.fresh).take(now)
+    }
+
+    /// Drops peers whose bucket is full again, and if that does not help, everyone: memory stays bounded.
+    pub fn forget(&mut self, now: Duration) {
+        self.peers.retain(|_, pace| pace.full_at > now);
+        if self.peers.len() >= REMEMBERED {
+            self.peers.clear();
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_pace_outlives_its_connections_and_is_forgotten_when_it_is_over() {
+        let mut paces = Paces::new(2, s(10));
+        assert_eq!(paces.take(1, s(0)), Ok(()));
+        assert_eq!(paces.take(1, s(0)), Ok(()));
+        assert_eq!(paces.take(1, s(0)), Err(s(10)));
+        assert_eq!(paces.take(2, s(0)), Ok(()), "others do not wait with it");
+        assert_eq!(paces.take(1, s(10)), Ok(()));
+        paces.forget(s(100));
+        assert!(paces.is_empty());
     }
 
     #[test]
