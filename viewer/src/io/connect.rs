@@ -16,6 +16,7 @@ use sightline_protocol::close::CloseCode;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
+use super::interrupt::Interrupt;
 use super::live::{self, Live};
 use super::technician::{self, Technician};
 use super::window::{self, Options};
@@ -52,7 +53,9 @@ pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode>
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let asked = runtime.block_on(reach(&technician, code, &options, clock, report));
+    let interrupt = runtime.block_on(async { Interrupt::listen() });
+    let reached = reach(&technician, code, &options, clock, report, &interrupt);
+    let asked = runtime.block_on(reached);
     let (broker, established) = match asked {
         Ok(reached) => reached,
         Err(code) => {
@@ -62,7 +65,15 @@ pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode>
             return Ok(code);
         }
     };
-    let outcome = show(&runtime, broker, established, clock, &options, report);
+    let outcome = show(
+        &runtime,
+        broker,
+        established,
+        clock,
+        &options,
+        report,
+        interrupt,
+    );
     // The window closes at once; the farewell to the relay goes on in the background, within its own limit.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     outcome
@@ -129,6 +140,7 @@ async fn reach(
     options: &ConnectOptions,
     clock: Clock,
     report: Report,
+    interrupt: &Interrupt,
 ) -> Result<(Broker, Box<Established>), CloseCode> {
     let relay = &technician.bundle.relay;
     let facts = json!({ "relay": relay.address });
@@ -158,7 +170,7 @@ async fn reach(
         reason: options.reason.clone(),
         ticket: options.ticket.clone(),
     };
-    match handshake::run(&mut broker, setup, clock, report).await {
+    match handshake::run(&mut broker, setup, clock, report, interrupt.clone()).await {
         Ok(established) => Ok((broker, established)),
         Err(failure) => {
             tracing::info!("{}", failure.detail);
@@ -191,6 +203,7 @@ fn show(
     clock: Clock,
     options: &ConnectOptions,
     report: Report,
+    interrupt: Interrupt,
 ) -> anyhow::Result<CloseCode> {
     let title = format!("{} – Sightline", established.computer);
     let window_options = Options {
@@ -217,6 +230,7 @@ fn show(
                 window,
                 did,
                 close_window,
+                interrupt,
             };
             *session
                 .lock()

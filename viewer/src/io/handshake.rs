@@ -11,6 +11,8 @@ use sightline_protocol::broker::FromRelay;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::SessionId;
 
+use super::interrupt::Interrupt;
+
 enum Happened {
     Bytes(Result<Option<Bytes>, LinkError>),
     Relay(Result<FromRelay, CloseCode>),
@@ -26,6 +28,7 @@ struct Drive<'a> {
     session: SessionId,
     clock: Clock,
     report: Report,
+    interrupt: Interrupt,
 }
 
 /// Runs the handshake of a session that the relay gave us.
@@ -34,6 +37,7 @@ pub async fn run(
     setup: TechnicianSetup,
     clock: Clock,
     report: Report,
+    interrupt: Interrupt,
 ) -> Result<Box<Established>, Failure> {
     let session = setup.session;
     let (sender, receiver) =
@@ -53,6 +57,7 @@ pub async fn run(
         session,
         clock,
         report,
+        interrupt,
     };
     drive.run().await
 }
@@ -96,7 +101,7 @@ impl Drive<'_> {
             bytes = self.receiver.next() => Happened::Bytes(bytes),
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             () = deadline => Happened::Deadline,
-            _ = tokio::signal::ctrl_c() => Happened::Interrupted,
+            () = self.interrupt.pressed() => Happened::Interrupted,
         }
     }
 

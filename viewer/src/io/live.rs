@@ -16,12 +16,15 @@ use sightline_protocol::id::SessionId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::interrupt::Interrupt;
 use super::window::{Bar, Did, WindowHandle};
 
 /// Records of the agent that may wait for the window; beyond it the lane waits, and by the acknowledgements the agent.
 const INBOX: usize = 64;
 /// The round trip is measured this often: the bar is for people.
 const PING: Duration = Duration::from_secs(5);
+/// The same while nothing happens on either side: each costs all three programs wake-ups and the recording records.
+const PING_AT_REST: Duration = Duration::from_secs(30);
 /// The same while a key or a button is held: often enough that the agent does not believe us gone.
 const PING_HOLDING: Duration = Duration::from_micros(SILENCE_US / 3);
 /// The second time comes sooner: the first stood in the queue with the first picture.
@@ -39,6 +42,7 @@ pub struct Live {
     pub did: mpsc::UnboundedReceiver<Did>,
     /// Close the window when the session ends, whoever ended it.
     pub close_window: bool,
+    pub interrupt: Interrupt,
 }
 
 enum Happened {
@@ -72,8 +76,11 @@ struct Running {
     control: LaneWriter,
     input: LaneWriter,
     next_ping: Instant,
+    /// Updates and inputs counted at the last ping.
+    happened_at_ping: u64,
     stats: Stats,
     close_window: bool,
+    interrupt: Interrupt,
 }
 
 /// Runs the session until its end and says why it ended. The window stays, with the reason, unless the technician
@@ -130,8 +137,10 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         control,
         input,
         next_ping: Instant::now(),
+        happened_at_ping: 0,
         stats: Stats::default(),
         close_window: live.close_window,
+        interrupt: live.interrupt,
     })
 }
 
@@ -156,7 +165,7 @@ impl Running {
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             arrived = self.link.accept() => Happened::Arrived(arrived),
             () = sleep_until(self.next_ping) => Happened::Ping,
-            _ = tokio::signal::ctrl_c() => Happened::Interrupted,
+            () = self.interrupt.pressed() => Happened::Interrupted,
         }
     }
 
@@ -181,17 +190,27 @@ impl Running {
             Happened::Arrived(Ok(_)) => {}
             Happened::Arrived(Err(error)) => self.machine.close(error.code()),
             Happened::Ping => {
-                let first = self.bar.round_trip.is_none();
-                let pause = match self.machine.holds() {
-                    true => PING_HOLDING,
-                    false if first => SECOND_PING,
-                    false => PING,
-                };
-                self.next_ping = Instant::now() + pause;
+                self.next_ping = Instant::now() + self.ping_pause();
                 self.machine.ping(now);
             }
             Happened::Interrupted => self.machine.leave(CloseCode::TechnicianLeft, now),
         }
+    }
+
+    fn ping_pause(&mut self) -> Duration {
+        let happened = self.stats.updates + self.stats.inputs;
+        let at_rest = std::mem::replace(&mut self.happened_at_ping, happened) == happened;
+        match self.machine.holds() {
+            true => PING_HOLDING,
+            false if self.bar.round_trip.is_none() => SECOND_PING,
+            false if at_rest => PING_AT_REST,
+            false => PING,
+        }
+    }
+
+    /// The next ping comes within that time.
+    fn ping_within(&mut self, pause: Duration) {
+        self.next_ping = self.next_ping.min(Instant::now() + pause);
     }
 
     /// The relay's word that it is over may overtake the agent's last records on their lanes: those come first.
@@ -243,9 +262,8 @@ impl Running {
         if let Some(record) = self.machine.input(input, now) {
             self.stats.inputs += 1;
             self.input.send(record.into());
-            if self.machine.holds() {
-                self.next_ping = self.next_ping.min(Instant::now() + PING_HOLDING);
-            }
+            let holds = self.machine.holds();
+            self.ping_within(if holds { PING_HOLDING } else { PING });
         }
     }
 
@@ -286,6 +304,7 @@ impl Running {
             Ok(Some(frame)) => {
                 self.stats.updates += 1;
                 self.machine.shown(frame, now);
+                self.ping_within(PING);
             }
             Ok(None) => {}
             Err(error) => {

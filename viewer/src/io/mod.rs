@@ -2,6 +2,7 @@
 
 pub mod connect;
 mod handshake;
+mod interrupt;
 mod live;
 pub mod org;
 mod player;
