@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use sightline_tests::display::Display;
 use sightline_tests::memory::{find_in_files, find_in_process};
 use sightline_tests::stage::{Stage, focus};
 use sightline_tests::world::{ORGANISATION, SOON};
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::{
+    ConnectionExt as _, CreateGCAux, CreateWindowAux, ImageFormat, WindowClass,
+};
 
 /// What nobody else would write anywhere.
 const TYPED: &str = "quagga7zephyr";
@@ -31,20 +36,42 @@ fn secrets(code: &str) -> Vec<Vec<u8>> {
     spelled.chain([numbers]).collect()
 }
 
-/// A stretch of the user's screen inside the pad, as its pixels lie in memory.
-fn pixels(stage: &Stage) -> anyhow::Result<Vec<u8>> {
-    let pad = stage.user.screenshot_of(stage.pad.window)?;
-    // The row and stretch with most changes: text.
-    const STRETCH: usize = 96;
-    let rows = pad.pixels.chunks(pad.width as usize);
-    let stretches = rows.flat_map(|row| row.windows(STRETCH).step_by(16));
-    let changes = |stretch: &&[u32]| stretch.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    let richest = stretches.max_by_key(changes).unwrap_or_default();
-    anyhow::ensure!(changes(&richest) > 20, "no text is shown");
-    Ok(richest
-        .iter()
-        .flat_map(|pixel| pixel.to_le_bytes()[..3].to_vec())
-        .collect())
+/// Shows pixels on the user's screen that nobody else would draw, and gives them as they lie in memory: three and four
+/// bytes each.
+fn show_pixels(display: &Display) -> anyhow::Result<[Vec<u8>; 2]> {
+    const SIDE: u16 = 64;
+    let (x, root) = (display.connection(), display.root());
+    let window = x.generate_id()?;
+    let look = CreateWindowAux::new().override_redirect(1);
+    let class = WindowClass::INPUT_OUTPUT;
+    x.create_window(0, window, root, 900, 600, SIDE, SIDE, 0, class, 0, &look)?;
+    x.map_window(window)?.check()?;
+    let pen = x.generate_id()?;
+    x.create_gc(pen, window, &CreateGCAux::new())?;
+    let colour = |n: u32| n.wrapping_mul(0x9e37_79b9) >> 8;
+    let square = u32::from(SIDE) * u32::from(SIDE);
+    let four: Vec<u8> = (1..=square).flat_map(|n| colour(n).to_le_bytes()).collect();
+    let format = ImageFormat::Z_PIXMAP;
+    x.put_image(format, window, pen, SIDE, SIDE, 0, 0, 0, 24, &four)?
+        .check()?;
+    let row = &four[..4 * usize::from(SIDE)];
+    let three = row
+        .chunks(4)
+        .flat_map(|pixel| pixel[..3].to_vec())
+        .collect();
+    Ok([three, row.to_vec()])
+}
+
+/// A pixel of that window has reached the viewer.
+fn arrived(stage: &Stage, pixels: &[u8]) -> anyhow::Result<()> {
+    let seen = |viewer: &[u8]| -> bool { viewer.chunks(4).any(|pixel| pixel[..3] == pixels[4..7]) };
+    stage
+        .technician
+        .until(SOON, "the pixels in the viewer", |display| {
+            let screen = display.screenshot()?;
+            let bytes: Vec<u8> = screen.pixels.iter().flat_map(|p| p.to_le_bytes()).collect();
+            Ok(seen(&bytes))
+        })
 }
 
 #[test]
@@ -56,12 +83,13 @@ fn neither_the_relays_disk_nor_its_memory_holds_what_passed() -> anyhow::Result<
         .user
         .type_text(&format!("{SHOWN}\n"), Duration::ZERO)?;
     stage.type_through(TYPED)?;
-    let screen = pixels(&stage)?;
+    let screen = show_pixels(&stage.user)?;
+    arrived(&stage, &screen[1])?;
 
     let mut secret = secrets(&agent.code);
     secret.extend(spellings(TYPED));
     secret.extend(spellings(SHOWN));
-    secret.extend([with_padding(&screen), screen]);
+    secret.extend(screen);
     let known = [ORGANISATION.as_bytes().to_vec()];
 
     let pid = stage.world.relay.process.pid();
@@ -95,19 +123,14 @@ fn the_same_search_finds_the_same_secrets_where_they_are() -> anyhow::Result<()>
     let mut stage = Stage::set()?;
     let (agent, _viewer) = stage.session()?;
     stage.type_through(TYPED)?;
+    let screen = show_pixels(&stage.user)?;
     // The agent reports the code, the pad's file has what was typed, the X server has the screen.
     let report = stage.world.folder().join("agent-1.events");
     assert!(find_in_files(&report, &secrets(&agent.code))?.contains(&true));
     assert!(find_in_files(stage.pad.file(), &spellings(TYPED))?.contains(&true));
-    let screen = with_padding(&pixels(&stage)?);
-    assert_eq!(find_in_process(stage.user.server_pid(), &[screen])?, [true]);
+    let found = find_in_process(stage.user.server_pid(), &screen)?;
+    assert_eq!(found, [false, true]);
     Ok(())
-}
-
-/// Three bytes a pixel to four, as screens have it.
-fn with_padding(screen: &[u8]) -> Vec<u8> {
-    let pixels = screen.chunks(3);
-    pixels.flat_map(|p| [p[0], p[1], p[2], 0]).collect()
 }
 
 fn nothing(found: &[bool], place: &str) {

@@ -53,12 +53,19 @@ fn who_may_only_view_changes_nothing() -> anyhow::Result<()> {
     stage
         .technician
         .type_text("nothing of this arrives\n", KEY)?;
-    // The next ping's answer comes after everything that was sent before.
-    viewer.events.wait("round_trip", SOON)?;
-    assert_eq!(stage.pad.typed()?, "");
+    // What the user does now is seen after all of it.
+    let before = stage.technician.screenshot()?;
+    stage.user.type_text("seen\n", KEY)?;
+    stage
+        .technician
+        .until(SOON, "the user's own typing", |technician| {
+            Ok(technician.screenshot()?.difference(&before) > 50)
+        })?;
+    assert_eq!(stage.pad.typed()?, "seen\n");
     assert_eq!(stage.user.pointer()?, pointer);
     viewer.process.signal(Signal::INT)?;
     assert_eq!(agent.ends(SOON)?, (0, "the technician left".into()));
+    assert_eq!(viewer.events.wait("picture", SOON)?["inputs"], 0);
     Ok(())
 }
 

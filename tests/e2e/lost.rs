@@ -48,9 +48,11 @@ fn a_network_gone_for_three_seconds_comes_back_to_the_same_session() -> anyhow::
     Ok(())
 }
 
+type Scene = fn() -> anyhow::Result<()>;
+
 #[test]
 fn whoever_dies_the_others_end_within_the_idle_time() -> anyhow::Result<()> {
-    let scenes: [(&str, fn() -> anyhow::Result<()>); 4] = [
+    let scenes: [(&str, Scene); 4] = [
         ("the viewer is killed", viewer_killed),
         ("the agent is killed", agent_killed),
         ("the relay is killed", relay_killed),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use x11rb::protocol::xproto::{ConnectionExt as _, Window};
 
 use crate::display::Display;
@@ -121,8 +122,22 @@ impl Stage {
     /// Types a line in the viewer's window and waits until the user's pad has it.
     pub fn type_through(&self, line: &str) -> anyhow::Result<()> {
         self.type_line(line)?;
-        self.user.until(SOON, &format!("'{line}' in the pad"), |_| {
-            Ok(self.pad.typed()?.ends_with(&format!("{line}\n")))
+        let ended = format!("{line}\n");
+        let arrived = |_: &Display| Ok(self.pad.typed()?.ends_with(&ended));
+        let waited = self
+            .user
+            .until(SOON, &format!("'{line}' in the pad"), arrived);
+        waited.with_context(|| {
+            let focus = |display: &Display| -> anyhow::Result<Window> {
+                Ok(display.connection().get_input_focus()?.reply()?.focus)
+            };
+            format!(
+                "it has {:?}; focus {:?} of pad {:?} at the user and {:?} at the technician",
+                self.pad.typed().ok(),
+                focus(&self.user).ok(),
+                self.pad.window,
+                focus(&self.technician).ok(),
+            )
         })
     }
 
