@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sightline_agent::io::home::Home;
 use sightline_agent::io::share::{self, ShareOptions};
 use sightline_agent::platform::Backend;
-use sightline_program::report::{Report, sentence};
+use sightline_program::report::Report;
 use sightline_program::{exit, log};
 
 /// Lets a technician see and control this computer while you allow it.
@@ -37,6 +37,7 @@ struct Cli {
 enum Command {
     /// Trust the organisation of this file (org.bundle, from your administrator).
     Join {
+        /// The file org.bundle, from your administrator.
         file: PathBuf,
         /// Trust it even if this computer trusts another organisation now.
         #[arg(long)]
@@ -94,10 +95,7 @@ fn main() -> ExitCode {
     let report = Report::new(cli.json);
     match run(cli, report) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("sightline-agent: {}", sentence(&format!("{error:#}")));
-            ExitCode::FAILURE
-        }
+        Err(error) => report.failed("sightline-agent", &format!("{error:#}")),
     }
 }
 

@@ -9,7 +9,7 @@ pub fn table() -> String {
     let mut lines = vec![
         "Exit codes:".to_owned(),
         "   0  done, or the session ended in order".to_owned(),
-        "   1  something unforeseen; the message says what".to_owned(),
+        "   1  it could not be done; the message says why".to_owned(),
         "   2  wrong usage".to_owned(),
     ];
     for code in CloseCode::ALL.iter().filter(|code| code.exit_code() != 0) {

@@ -22,9 +22,9 @@ pub enum FileError {
         path: PathBuf,
         error: io::Error,
     },
-    #[error("{path} exists already and is not overwritten", path = .0.display())]
+    #[error("the file {path} exists already and is not overwritten", path = .0.display())]
     Exists(PathBuf),
-    #[error("{path} is not {what}: {why}", path = .path.display())]
+    #[error("the file {path} is not {what}: {why}", path = .path.display())]
     Malformed {
         path: PathBuf,
         what: &'static str,

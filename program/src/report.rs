@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 use sightline_protocol::close::CloseCode;
@@ -44,6 +45,16 @@ impl Report {
     /// Only for programs: nothing a person waits for.
     pub fn note(self, event: &str, facts: Value) {
         self.say(event, facts, "");
+    }
+
+    /// Says that it could not be done: to people on standard error. Gives the exit code.
+    pub fn failed(self, program: &str, words: &str) -> ExitCode {
+        if self.json {
+            self.note("failed", json!({ "message": words }));
+        } else {
+            eprintln!("{program}: {}", sentence(words));
+        }
+        ExitCode::FAILURE
     }
 
     /// Says that the session or the program ended, and why.

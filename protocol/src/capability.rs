@@ -108,6 +108,15 @@ impl Capabilities {
         self.0 & !other.0 == 0
     }
 
+    /// Without what makes no sense alone: nobody controls a screen that they may not see.
+    pub fn workable(self) -> Capabilities {
+        if self.contains(Capability::View) {
+            self
+        } else {
+            self.without(Capabilities::of(&[Capability::Control]))
+        }
+    }
+
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::ALL
             .into_iter()

@@ -116,8 +116,13 @@ impl Config {
     }
 }
 
-/// A new file, every key with its unit and default.
-pub const TEMPLATE: &str = r#"# Sightline relay. Paths are relative to this file. Unknown keys are refused.
+/// A new file for a relay on this port.
+pub fn template(port: u16) -> String {
+    TEMPLATE.replace("0.0.0.0:4600", &format!("0.0.0.0:{port}"))
+}
+
+/// Every key with its unit and default.
+const TEMPLATE: &str = r#"# Sightline relay. Paths are relative to this file. Unknown keys are refused.
 
 # The one UDP port to serve. "[::]:4600" serves IPv6 and IPv4. Port 0 takes a free one, and the ready line tells it.
 listen = "0.0.0.0:4600"

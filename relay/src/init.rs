@@ -50,7 +50,7 @@ impl Identity {
 
 /// Makes everything in `directory`.
 pub fn init(directory: &Path, address: &str) -> anyhow::Result<Identity> {
-    let name = check_address(address)?;
+    let (name, port) = check_address(address)?;
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot make the directory {}", directory.display()))?;
     for file in [CONFIG, TLS_KEY, TLS_CERTIFICATE, RECEIPT_KEY, IDENTITY] {
@@ -80,7 +80,7 @@ pub fn init(directory: &Path, address: &str) -> anyhow::Result<Identity> {
         (TLS_KEY, SECRET, key),
         (RECEIPT_KEY, SECRET, receipt_pem),
         (TLS_CERTIFICATE, OPEN, certificate),
-        (CONFIG, OPEN, config::TEMPLATE.to_owned()),
+        (CONFIG, OPEN, config::template(port)),
         (IDENTITY, OPEN, identity.toml()),
     ];
     for (file, mode, text) in files {
@@ -91,12 +91,18 @@ pub fn init(directory: &Path, address: &str) -> anyhow::Result<Identity> {
     Ok(identity)
 }
 
-/// The name in `name:port`.
-fn check_address(address: &str) -> anyhow::Result<&str> {
+/// Name and port of `name:port`; an IPv6 address stands in brackets.
+fn check_address(address: &str) -> anyhow::Result<(&str, u16)> {
     let parts = address.rsplit_once(':');
     match parts.map(|(name, port)| (name, port.parse::<u16>())) {
-        Some((name, Ok(_))) if !name.is_empty() => {
-            Ok(name.trim_start_matches('[').trim_end_matches(']'))
+        Some((name, Ok(port))) if !name.is_empty() => {
+            let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+            match bare {
+                None if name.contains(':') => {
+                    bail!("an IPv6 address stands in brackets, for example [2001:db8::1]:4600")
+                }
+                _ => Ok((bare.unwrap_or(name), port)),
+            }
         }
         _ => bail!("the address {address:?} is not NAME:PORT, for example relay.example.org:4600"),
     }
@@ -130,10 +136,10 @@ mod tests {
     fn addresses_have_a_name_and_a_port() {
         assert_eq!(
             check_address("relay.example.org:4600").unwrap(),
-            "relay.example.org"
+            ("relay.example.org", 4600)
         );
-        assert_eq!(check_address("[::1]:4600").unwrap(), "::1");
-        for bad in ["relay", ":4600", "relay:", "relay:70000"] {
+        assert_eq!(check_address("[::1]:4600").unwrap(), ("::1", 4600));
+        for bad in ["relay", ":4600", "relay:", "relay:70000", "::1:4600"] {
             assert!(check_address(bad).is_err(), "{bad}");
         }
     }

@@ -124,7 +124,7 @@ impl Hostile {
             key: self.technician.key.clone(),
             credential: self.technician.signed.clone(),
             name: self.technician.credential.name.clone(),
-            bundle: self.technician.bundle.clone(),
+            bundle: self.technician.signed_bundle.clone(),
             session: self.session,
             code: SessionCode::parse(code)?,
             asked,
@@ -134,7 +134,11 @@ impl Hostile {
         let opened = self.broker.link.open_handshake(self.session);
         let (sender, receiver) = self.runtime.block_on(opened)?;
         let mut inner = Inner {
-            machine: TechnicianHandshake::new(setup, self.clock.now()),
+            machine: TechnicianHandshake::new(
+                setup,
+                self.technician.bundle.clone(),
+                self.clock.now(),
+            ),
             sender,
             receiver,
         };

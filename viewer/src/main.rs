@@ -7,7 +7,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sightline::io::connect::{self, ConnectOptions};
 use sightline::io::org::{self, OrgCommand};
 use sightline::io::replay;
-use sightline_program::report::{Report, sentence};
+use sightline_ends::handshake::{REASON_CAP, TICKET_CAP};
+use sightline_program::report::Report;
 use sightline_program::{exit, log};
 use sightline_protocol::capability::{Capabilities, Capability};
 
@@ -31,6 +32,7 @@ enum Command {
     Connect(ConnectArgs),
     /// Auditor: watch a recording.
     Replay {
+        /// The recording (.slrec), from the relay's folder of recordings.
         file: PathBuf,
         /// Your auditor's file.
         #[arg(long, env = "SIGHTLINE_KEY", value_name = "FILE")]
@@ -67,10 +69,10 @@ struct ConnectArgs {
     #[arg(long, conflicts_with = "ask")]
     view_only: bool,
     /// Why, in a few words; the user reads it.
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = reason)]
     reason: String,
     /// The ticket's number; the user reads it, and it is signed into the record.
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = ticket)]
     ticket: String,
     /// Start in full screen (F11).
     #[arg(long)]
@@ -102,6 +104,23 @@ fn capability(word: &str) -> Result<Capability, String> {
     })
 }
 
+fn reason(text: &str) -> Result<String, String> {
+    short(text, REASON_CAP)
+}
+
+fn ticket(text: &str) -> Result<String, String> {
+    short(text, TICKET_CAP)
+}
+
+fn short(text: &str, cap: usize) -> Result<String, String> {
+    match text.chars().count() {
+        length if length > cap => Err(format!(
+            "it has {length} characters; {cap} fit the question"
+        )),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(speed) if (0.1..=64.0).contains(&speed) => Ok(speed),
@@ -114,7 +133,13 @@ impl ConnectArgs {
         let ask = if self.view_only {
             Capabilities::of(&[Capability::View])
         } else {
-            self.ask.into_iter().collect()
+            let ask: Capabilities = self.ask.into_iter().collect();
+            // Hands need eyes.
+            if ask.contains(Capability::Control) {
+                ask.with(Capability::View)
+            } else {
+                ask
+            }
         };
         ConnectOptions {
             technician: self.technician,
@@ -136,17 +161,14 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     log::start("warn,winit=error");
-    match run(cli) {
+    let report = Report::new(cli.json);
+    match run(cli, report) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("sightline: {}", sentence(&format!("{error:#}")));
-            ExitCode::FAILURE
-        }
+        Err(error) => report.failed("sightline", &format!("{error:#}")),
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let report = Report::new(cli.json);
+fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Connect(args) => {
             let code = connect::run(args.options(), report)?;

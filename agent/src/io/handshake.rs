@@ -14,6 +14,7 @@ use sightline_protocol::id::SessionId;
 use sightline_protocol::statements::OrgBundle;
 use tokio::sync::mpsc;
 
+use super::home::Home;
 use super::people::{self, OnShow};
 use crate::platform::Prompt;
 
@@ -22,6 +23,7 @@ const STREAM: Duration = Duration::from_secs(15);
 
 /// What the handshake may use.
 pub struct Around<'a> {
+    pub home: &'a Home,
     pub broker: &'a mut Broker,
     pub prompts: &'a [Box<dyn Prompt>],
     pub clock: Clock,
@@ -203,6 +205,11 @@ impl Drive<'_> {
             AgentEvent::CodeSpent => {
                 self.spent = true;
                 self.around.report.note("code_spent", json!({}));
+            }
+            AgentEvent::NewerBundle(newer) => {
+                if let Err(error) = self.around.home.keep(&newer) {
+                    tracing::warn!("the newer bundle is used but not kept: {error}");
+                }
             }
             AgentEvent::CodeRight => self.around.report.note("code_right", json!({})),
             AgentEvent::Ask(question) => {

@@ -74,6 +74,12 @@ impl Home {
         Ok(())
     }
 
+    /// Keeps a newer bundle of the organisation that this computer trusts already.
+    pub fn keep(&self, newer: &Signed<OrgBundle>) -> Result<(), HomeError> {
+        let bytes = sightline_protocol::wire::encode(newer);
+        Ok(files::replace(&self.bundle_path(), &bytes, Mode::Public)?)
+    }
+
     /// The organisation that this computer trusts.
     pub fn organisation(&self) -> Result<(Signed<OrgBundle>, OrgBundle), HomeError> {
         match files::read_bundle(&self.bundle_path()) {

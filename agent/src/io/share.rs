@@ -40,7 +40,8 @@ fn offered() -> Capabilities {
     Capabilities::of(&[Capability::View, Capability::Control])
 }
 
-struct Share {
+struct Share<'a> {
+    home: &'a Home,
     options: ShareOptions,
     key: Arc<SigningKey>,
     signed: Signed<OrgBundle>,
@@ -70,6 +71,7 @@ pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::
     let (stop, wishes) = Stop::new();
     spawn_signals(&stop)?;
     let mut share = Share {
+        home,
         options,
         key,
         signed,
@@ -112,7 +114,7 @@ fn spawn_signals(stop: &Stop) -> std::io::Result<()> {
     Ok(())
 }
 
-impl Share {
+impl Share<'_> {
     /// Codes until one leads to a session or there is no more sense in it.
     async fn share(&mut self, broker: &mut Broker) -> CloseCode {
         let mut wrong = 0;
@@ -194,6 +196,7 @@ impl Share {
             grant_ms: u64::from(self.options.minutes) * 60_000,
         };
         let around = Around {
+            home: self.home,
             broker,
             prompts: &self.prompts,
             clock: self.clock,

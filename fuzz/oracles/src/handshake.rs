@@ -27,6 +27,7 @@ impl Seen {
             match event {
                 AgentEvent::CodeSpent => self.spent += 1,
                 AgentEvent::CodeRight => self.right = true,
+                AgentEvent::NewerBundle(_) => {}
                 AgentEvent::Ask(_) => self.asked = true,
                 AgentEvent::Store(manifest) => self.manifest = Some(manifest),
                 AgentEvent::Established(established) => self.established = Some(established),

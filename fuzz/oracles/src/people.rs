@@ -215,12 +215,12 @@ pub fn technician() -> TechnicianHandshake {
         key: technician_key(),
         credential: signed_credential(),
         name: "Tess Technician".into(),
-        bundle: bundle(),
+        bundle: signed_bundle(),
         session: SESSION,
         code: SessionCode::draw(nameplate(), &mut Counting::new(9)),
         asked: Capabilities::of(&Capability::ALL),
         reason: "printer".into(),
         ticket: "T-1".into(),
     };
-    TechnicianHandshake::new(setup, START)
+    TechnicianHandshake::new(setup, bundle(), START)
 }

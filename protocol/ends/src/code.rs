@@ -33,7 +33,7 @@ pub struct SessionCode {
 /// Why typed text is not a session code. Says nothing of the digits themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
-    #[error("a code has 15 digits, such as 48213-507-219-884-3; this has {0}")]
+    #[error("a code has 15 digits, such as 48213-507-219-884-5; this has {0}")]
     Length(usize),
     #[error("a code has only digits, spaces and hyphens")]
     Character,
@@ -83,7 +83,7 @@ impl SessionCode {
         })
     }
 
-    /// The code in groups, to be shown to the user and read out: `48213-507-219-884-3`. Secret.
+    /// The code in groups, to be shown to the user and read out: `48213-507-219-884-5`. Secret.
     pub fn reveal(&self) -> Zeroizing<String> {
         let secret = self.secret.digits();
         let mut digits = Zeroizing::new(self.nameplate.to_string().into_bytes());
@@ -148,7 +148,7 @@ mod tests {
             let nameplate = Nameplate::new(10_000 + seed * 449).unwrap();
             let code = SessionCode::draw(nameplate, &mut Counting::new(u64::from(seed)));
             let shown = code.reveal();
-            assert_eq!(shown.len(), "48213-507-219-884-3".len());
+            assert_eq!(shown.len(), "48213-507-219-884-5".len());
             let typed = SessionCode::parse(&shown.replace('-', " ")).unwrap();
             assert_eq!(typed.nameplate, nameplate);
             assert_eq!(typed.secret.digits(), code.secret.digits());

@@ -168,7 +168,7 @@ pub fn plan() -> Plan {
             credential: Signed::sign(&credential, &org.issuer),
             name: credential.name,
             key: technician_key,
-            bundle: org.bundle.clone(),
+            bundle: org.signed.clone(),
             session: SESSION,
             code,
             asked: all(),
@@ -182,10 +182,11 @@ pub fn plan() -> Plan {
 impl Plan {
     pub fn meet(self) -> Pair {
         let bundle = OrgBundle::open(&self.agent.bundle).unwrap();
+        let theirs = OrgBundle::open(&self.technician.bundle).unwrap();
         Pair {
             org: self.org,
             agent: AgentHandshake::new(self.agent, bundle, START),
-            technician: TechnicianHandshake::new(self.technician, START),
+            technician: TechnicianHandshake::new(self.technician, theirs, START),
             now: START,
             rng: Counting::new(77),
             agent_events: Vec::new(),

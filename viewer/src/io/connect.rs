@@ -163,14 +163,23 @@ async fn reach(
         key: technician.key.clone(),
         credential: technician.signed.clone(),
         name: technician.credential.name.clone(),
-        bundle: technician.bundle.clone(),
+        bundle: technician.signed_bundle.clone(),
         session,
         code,
         asked: options.ask,
         reason: options.reason.clone(),
         ticket: options.ticket.clone(),
     };
-    match handshake::run(&mut broker, setup, clock, report, interrupt.clone()).await {
+    match handshake::run(
+        &mut broker,
+        setup,
+        technician.bundle.clone(),
+        clock,
+        report,
+        interrupt.clone(),
+    )
+    .await
+    {
         Ok(established) => Ok((broker, established)),
         Err(failure) => {
             tracing::info!("{}", failure.detail);

@@ -10,6 +10,7 @@ use sightline_program::report::Report;
 use sightline_protocol::broker::FromRelay;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::SessionId;
+use sightline_protocol::statements::OrgBundle;
 
 use super::interrupt::Interrupt;
 
@@ -35,6 +36,7 @@ struct Drive<'a> {
 pub async fn run(
     broker: &mut Broker,
     setup: TechnicianSetup,
+    bundle: OrgBundle,
     clock: Clock,
     report: Report,
     interrupt: Interrupt,
@@ -50,7 +52,7 @@ pub async fn run(
                 detail: error.to_string(),
             })?;
     let mut drive = Drive {
-        machine: TechnicianHandshake::new(setup, clock.now()),
+        machine: TechnicianHandshake::new(setup, bundle, clock.now()),
         broker,
         sender,
         receiver,

@@ -17,6 +17,7 @@ pub struct Technician {
     pub key: Arc<SigningKey>,
     pub signed: Signed<Credential>,
     pub credential: Credential,
+    pub signed_bundle: Signed<OrgBundle>,
     pub bundle: OrgBundle,
 }
 
@@ -36,7 +37,7 @@ pub fn read(path: &Path) -> Result<Technician, FileError> {
     let key = files::signing_key_in(path, &text)?;
     let credential = files::pem_section(path, &text, CREDENTIAL, what)?;
     let signed: Signed<Credential> = files::decode_signed(path, &credential, what)?;
-    let bundle = read_bundle(path, &text)?.1;
+    let (signed_bundle, bundle) = read_bundle(path, &text)?;
     let credential = signed
         .verify(&bundle.issuer)
         .map_err(|e| malformed(e.to_string()))?;
@@ -49,6 +50,7 @@ pub fn read(path: &Path) -> Result<Technician, FileError> {
         key: Arc::new(key),
         signed,
         credential,
+        signed_bundle,
         bundle,
     })
 }

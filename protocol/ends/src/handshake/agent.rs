@@ -67,6 +67,8 @@ pub enum AgentEvent {
     CodeSpent,
     /// The technician proved to know the code.
     CodeRight,
+    /// The technician brought a newer bundle of our organisation: keep it for the next time, too.
+    NewerBundle(Box<Signed<OrgBundle>>),
     /// Ask the user; answer with [`AgentHandshake::handle_answer`].
     Ask(ConsentQuestion),
     /// Have the relay store it; answer with [`AgentHandshake::handle_receipt`].
@@ -332,7 +334,21 @@ impl AgentHandshake {
         Ok(State::Request(proven))
     }
 
+    /// Bundles only ever go forward, and only under the root that this agent trusts.
+    fn take_newer(&mut self, theirs: &Signed<OrgBundle>) {
+        if let Ok(bundle) = OrgBundle::open(theirs)
+            && bundle.root == self.bundle.root
+            && bundle.serial > self.bundle.serial
+        {
+            self.bundle = bundle;
+            self.setup.bundle = theirs.clone();
+            self.events
+                .push_back(AgentEvent::NewerBundle(Box::new(theirs.clone())));
+        }
+    }
+
     fn request(&mut self, proven: Proven, request: Request, now: Now) -> Step {
+        self.take_newer(&request.bundle);
         let credential = Credential::check(
             &request.credential,
             &self.bundle,
@@ -345,7 +361,8 @@ impl AgentHandshake {
         let asked = request
             .asked
             .intersection(allowed)
-            .intersection(self.setup.offered);
+            .intersection(self.setup.offered)
+            .workable();
         if asked.is_empty() {
             return Err(Failure::new(
                 CloseCode::NothingAllowed,
@@ -377,7 +394,7 @@ impl AgentHandshake {
     }
 
     fn granted(&mut self, asked: Box<Asked>, granted: Capabilities, now: Now) -> Step {
-        let granted = granted.intersection(asked.question.asked);
+        let granted = granted.intersection(asked.question.asked).workable();
         if granted.is_empty() {
             return Err(Failure::new(CloseCode::Denied, "nothing was allowed"));
         }

@@ -5,7 +5,7 @@ use sightline_protocol::capability::Capabilities;
 use sightline_protocol::messages;
 use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::{
-    Consent, ConsentSeen, Credential, Manifest, ManifestSeen, Receipt,
+    Consent, ConsentSeen, Credential, Manifest, ManifestSeen, OrgBundle, Receipt,
 };
 
 /// SPAKE2 over Ed25519 by the crate `spake2` 0.4; another suite gets another number.
@@ -20,6 +20,8 @@ pub(super) struct Pake {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Request {
     pub credential: Signed<Credential>,
+    /// The newest bundle that the technician has; an agent of the same organisation takes a newer one over.
+    pub bundle: Signed<OrgBundle>,
     pub asked: Capabilities,
     pub reason: String,
     pub ticket: String,
@@ -44,7 +46,7 @@ messages! {
     pub(super) enum FromTechnician {
         Pake(Pake) = 1, 128;
         Confirm([u8; 32]) = 2, 32;
-        Request(Request) = 3, 8192;
+        Request(Request) = 3, 600_000;
         ConsentSeen(Signed<ConsentSeen>) = 4, 512;
         ManifestSeen(Signed<ManifestSeen>) = 5, 512;
         /// A code of `sightline_protocol::close`.

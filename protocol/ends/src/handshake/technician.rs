@@ -29,7 +29,8 @@ pub struct TechnicianSetup {
     pub credential: Signed<Credential>,
     /// The name in the credential.
     pub name: String,
-    pub bundle: OrgBundle,
+    /// The newest bundle that we have; must open.
+    pub bundle: Signed<OrgBundle>,
     pub session: SessionId,
     pub code: SessionCode,
     pub asked: Capabilities,
@@ -81,6 +82,8 @@ impl State {
 /// The machine. Feed it, then drain [`TechnicianHandshake::poll_event`] and [`TechnicianHandshake::poll_transmit`].
 pub struct TechnicianHandshake {
     setup: TechnicianSetup,
+    /// The organisation: ours, or a newer version of it that the agent has.
+    bundle: OrgBundle,
     tunnel: Tunnel,
     state: State,
     computer: String,
@@ -97,10 +100,12 @@ const ANSWER_GRACE_MS: u64 = 10_000;
 const COUNTDOWN_CAP_S: u32 = 3_600;
 
 impl TechnicianHandshake {
-    pub fn new(setup: TechnicianSetup, now: Now) -> TechnicianHandshake {
+    /// `bundle`: the one in `setup`, opened.
+    pub fn new(setup: TechnicianSetup, bundle: OrgBundle, now: Now) -> TechnicianHandshake {
         TechnicianHandshake {
             tunnel: Tunnel::client(&setup.key),
             setup,
+            bundle,
             state: State::Tls,
             computer: String::new(),
             agent: None,
@@ -281,6 +286,7 @@ impl TechnicianHandshake {
         self.events.push_back(TechnicianEvent::CodeRight);
         self.tunnel.send(&FromTechnician::Request(Request {
             credential: self.setup.credential.clone(),
+            bundle: self.setup.bundle.clone(),
             asked: self.setup.asked,
             reason: self.reason(),
             ticket: self.ticket(),
@@ -340,15 +346,17 @@ impl TechnicianHandshake {
             .verify(&agent)
             .map_err(|e| violation(&e))?;
         let bundle = OrgBundle::open(&manifest.bundle).map_err(|e| violation(&e))?;
-        if bundle != self.setup.bundle {
+        // Older than ours, the agent did not take over what we brought; another of the same number, it is forged.
+        let newer = bundle.root == self.bundle.root && bundle.serial > self.bundle.serial;
+        if bundle != self.bundle && !newer {
             return Err(Failure::new(
                 CloseCode::WrongEscrow,
                 format!(
                     "the agent uses bundle {} of {}, we have {} of {}",
                     bundle.serial,
                     bundle.organisation,
-                    self.setup.bundle.serial,
-                    self.setup.bundle.organisation
+                    self.bundle.serial,
+                    self.bundle.organisation
                 ),
             ));
         }
@@ -371,6 +379,7 @@ impl TechnicianHandshake {
                 "the manifest's wraps are not the session's keys",
             ));
         }
+        self.bundle = bundle;
         let seen = ManifestSeen {
             manifest: proposal.manifest.digest(),
         };
@@ -386,14 +395,14 @@ impl TechnicianHandshake {
         (keys, consent, manifest): (ClassKeys, Consent, Signed<Manifest>),
         receipt: Signed<Receipt>,
     ) -> Step {
-        check_receipt(&receipt, &self.setup.bundle, &manifest, self.setup.session)?;
+        check_receipt(&receipt, &self.bundle, &manifest, self.setup.session)?;
         self.events
             .push_back(TechnicianEvent::Established(Box::new(Established {
                 session: self.setup.session,
                 keys,
                 consent,
                 technician_name: self.setup.name.clone(),
-                bundle: self.setup.bundle.clone(),
+                bundle: self.bundle.clone(),
                 computer: self.computer.clone(),
             })));
         Ok(State::Done)

@@ -265,7 +265,7 @@ fn two_hundred_auditors_are_not_too_many() {
     plan.org.bundle.auditors = vec![auditor; 200];
     let root = SigningKey::from_seed(&[1; 32]);
     plan.agent.bundle = Signed::sign(&plan.org.bundle, &root);
-    plan.technician.bundle = plan.org.bundle.clone();
+    plan.technician.bundle = plan.agent.bundle.clone();
     plan.meet().establish(view());
 }
 
@@ -276,6 +276,52 @@ fn a_reason_of_any_length_is_cut_and_not_refused() {
     plan.technician.ticket = "T".repeat(5_000);
     let (agent, _) = plan.meet().establish(view());
     assert_eq!(agent.consent.reason.chars().count(), super::REASON_CAP);
+}
+
+#[test]
+fn the_newer_bundle_of_the_two_is_used_whoever_has_it() {
+    for agents_is_newer in [true, false] {
+        let mut plan = plan();
+        let mut newer = plan.org.bundle.clone();
+        newer.serial += 1;
+        newer.auditors.push(newer.auditors[0].clone());
+        let signed = Signed::sign(&newer, &SigningKey::from_seed(&[1; 32]));
+        match agents_is_newer {
+            true => plan.agent.bundle = signed,
+            false => plan.technician.bundle = signed,
+        }
+        let mut pair = plan.meet();
+        pair.settle();
+        let kept = pair
+            .agent_events
+            .iter()
+            .any(|e| matches!(e, AgentEvent::NewerBundle(_)));
+        assert_eq!(kept, !agents_is_newer);
+        let (agent, technician) = pair.establish(view());
+        assert_eq!((agent.bundle, technician.bundle), (newer.clone(), newer));
+    }
+}
+
+#[test]
+fn a_newer_bundle_of_another_root_is_not_taken() {
+    let mut plan = plan();
+    let mut foreign = organisation(50).bundle;
+    foreign.serial = 9;
+    plan.technician.bundle = Signed::sign(&foreign, &SigningKey::from_seed(&[50; 32]));
+    let mut pair = plan.meet();
+    pair.settle();
+    pair.agent.handle_answer(Ok(view()), pair.now);
+    pair.settle();
+    assert_eq!(pair.technician_failure(), Some(CloseCode::WrongEscrow));
+}
+
+#[test]
+fn hands_without_eyes_are_not_asked_for() {
+    let mut plan = plan();
+    plan.technician.asked = Capabilities::of(&[Capability::Control]);
+    let mut pair = plan.meet();
+    pair.settle();
+    assert_eq!(pair.technician_failure(), Some(CloseCode::NothingAllowed));
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn read_relay(path: &Path) -> anyhow::Result<RelayFile> {
     let text = std::str::from_utf8(&text).context("the relay's identity is not text")?;
     toml::from_str(text).with_context(|| {
         format!(
-            "{} is not a relay's identity (sightline-relay init writes it)",
+            "the file {} is not a relay's identity (sightline-relay init writes it)",
             path.display()
         )
     })
@@ -116,7 +116,7 @@ impl Folder {
         let relay = read_relay(relay)?;
         ensure!(
             !path.join("root.key").exists(),
-            "{} holds an organisation already",
+            "the folder {} holds an organisation already",
             path.display()
         );
         for part in ["technicians", "auditors"] {
@@ -149,8 +149,8 @@ impl Folder {
             other => other?,
         };
         let text = std::str::from_utf8(&text).context("org.toml is not text")?;
-        let file =
-            toml::from_str(text).with_context(|| format!("{} cannot be read", file.display()))?;
+        let file = toml::from_str(text)
+            .with_context(|| format!("the file {} cannot be read", file.display()))?;
         Ok(Folder {
             path: path.to_owned(),
             file,

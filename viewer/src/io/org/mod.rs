@@ -132,7 +132,7 @@ pub fn run(folder: &Path, command: OrgCommand, report: Report) -> anyhow::Result
 
 fn technician_said(name: &str, path: &Path, hours: u8, report: Report) {
     let words = format!(
-        "{}\nHand it to {name} on a safe way: it holds the secret key. The credential is good for {hours} h.",
+        "{}\nHand it to {name} in a safe way: it holds the secret key. The credential is good for {hours} h.",
         path.display()
     );
     let facts = json!({ "name": name, "file": path, "hours": hours });
@@ -147,7 +147,7 @@ fn add_auditor(
 ) -> anyhow::Result<()> {
     let path = folder.add_auditor(name, classes)?;
     let words = format!(
-        "{}\nHand it to {name} on a safe way and remove it here: it opens the recordings.",
+        "{}\nHand it to {name} in a safe way and remove it here: it opens the recordings.",
         path.display()
     );
     report.say("auditor", json!({ "name": name, "file": path }), words);
