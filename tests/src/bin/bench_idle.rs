@@ -14,7 +14,7 @@ use sightline_tests::world::World;
 
 /// How long the programs are watched.
 const SECONDS: u64 = 30;
-/// After the first picture, until all is at rest: window managers, path MTU discovery, shells of memory.
+/// After the first picture, until all is at rest: window managers, path MTU discovery, the first pings.
 const SETTLE: Duration = Duration::from_secs(8);
 
 /// A program under watch.

@@ -71,4 +71,7 @@ fn report(cases: &[(&str, Start, Latency)]) {
         ],
         &cases.iter().map(line).collect::<Vec<_>>(),
     );
+    println!(
+        "What looking costs is in the first line, too; a p95 there above 1 ms means that the machine was busy."
+    );
 }
