@@ -59,7 +59,7 @@ codes! {
     NoReceipt = 42, exit 42, "the relay did not confirm the recording", "tell the relay's operator";
 
     DesktopGone = 50, exit 50, "the desktop went away", "";
-    NoDesktop = 51, exit 51, "there is no desktop to share", "start the agent inside a graphical session";
+    NoDesktop = 51, exit 51, "there is no desktop here", "start it inside a graphical session";
     NoPrompt = 52, exit 52, "there is no way to ask the user", "start the agent in a terminal or in a graphical session";
 
     ProtocolViolation = 60, exit 60, "the other side broke the protocol", "update both programs; if it happens again, someone may be tampering";

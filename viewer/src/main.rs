@@ -11,6 +11,7 @@ use sightline_ends::handshake::{REASON_CAP, TICKET_CAP};
 use sightline_program::report::Report;
 use sightline_program::{exit, log};
 use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::close::CloseCode;
 
 /// Remote support in plain sight: see and control a user's computer while the user allows it.
 #[derive(Parser)]
@@ -175,7 +176,13 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
             report.closed(code);
             return Ok(exit::code(code));
         }
-        Command::Replay { file, key, speed } => replay::run(&file, &key, speed, report)?,
+        Command::Replay { file, key, speed } => {
+            let code = replay::run(&file, &key, speed, report)?;
+            if code != CloseCode::Finished {
+                report.closed(code);
+            }
+            return Ok(exit::code(code));
+        }
         Command::Org { dir, command } => org::run(&dir, command, report)?,
     }
     Ok(ExitCode::SUCCESS)

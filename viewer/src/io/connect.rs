@@ -37,6 +37,9 @@ pub struct ConnectOptions {
 
 /// Runs until the session is over and its window closed; says why it ended.
 pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode> {
+    if !window::has_display() {
+        return Ok(CloseCode::NoDesktop);
+    }
     let path = options
         .technician
         .clone()

@@ -8,18 +8,22 @@ use anyhow::{Context, anyhow};
 use serde_json::json;
 use sightline_program::files;
 use sightline_program::report::{Report, sentence};
+use sightline_protocol::close::CloseCode;
 
 use super::player::Player;
 use super::recording::{End, Recording};
 use super::technician;
 use super::window::{self, Bar, Options};
 
-/// Opens the recording with this auditor's file and shows it.
-pub fn run(file: &Path, key: &Path, speed: f64, report: Report) -> anyhow::Result<()> {
+/// Opens the recording with this auditor's file, says what it is, and shows it; says why it ended.
+pub fn run(file: &Path, key: &Path, speed: f64, report: Report) -> anyhow::Result<CloseCode> {
     let auditor = files::read_auditor_key(key)?;
     let (_, trusted) = technician::read_bundle(key, &files::read(key)?)?;
     let recording = Recording::open(file, &trusted)?;
     describe(&recording, report);
+    if !window::has_display() {
+        return Ok(CloseCode::NoDesktop);
+    }
     let bar = bar(&recording);
     let title = format!("Recording of {} – Sightline", bar.technician);
     let (to_player, did) = mpsc::channel();
@@ -52,7 +56,8 @@ pub fn run(file: &Path, key: &Path, speed: f64, report: Report) -> anyhow::Resul
     player
         .context("the window did not start")?
         .join()
-        .map_err(|_| anyhow!("the player failed"))?
+        .map_err(|_| anyhow!("the player failed"))??;
+    Ok(CloseCode::Finished)
 }
 
 fn bar(recording: &Recording) -> Bar {

@@ -71,6 +71,11 @@ pub enum WindowError {
     Loop(#[from] winit::error::EventLoopError),
 }
 
+/// Whether there is a display at all; X11 today.
+pub fn has_display() -> bool {
+    std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty())
+}
+
 /// Opens the window and runs it, on this thread, until it is closed. `make` gets the handle before the window opens, to
 /// start what feeds it; `did` is called on this thread and must not block.
 pub fn run(
