@@ -1,5 +1,6 @@
 //! A relay that bends what passes: the end that gets it ends the session and says that someone broke the protocol.
 
+use anyhow::Context;
 use sightline_protocol::record::Class;
 use sightline_tests::display::Display;
 use sightline_tests::false_relay::{Bend, FalseRelay, HandshakePlan, Plan};
@@ -29,7 +30,8 @@ fn session_bent_by(stage: &mut Stage, plan: Plan) -> anyhow::Result<()> {
     agent.terminal.events.wait("granted", SOON)?;
     if plan.class == Class::Input {
         // Whatever the hands do first is bent.
-        let window = stage.technician.wait_window("Sightline", SOON)?;
+        let window = stage.technician.wait_window("Sightline", SOON);
+        let window = window.with_context(|| viewer.events.heard().join("\n"))?;
         let (x, y, ..) = stage.technician.place(window)?;
         let mut aside = 0;
         stage

@@ -7,7 +7,7 @@ use sightline_protocol::recording::{Entry, Kind, RecordingReader, entry_head};
 use sightline_tests::display::Display;
 use sightline_tests::program::{Program, run};
 use sightline_tests::stage::{Stage, focus};
-use sightline_tests::world::{ORGANISATION, SOON, TECHNICIAN, World, found_organisation};
+use sightline_tests::world::{ORGANISATION, SOON, TECHNICIAN, World, found_organisation, text};
 
 /// A world with the recording of one short session in it.
 fn recorded() -> anyhow::Result<(Stage, PathBuf)> {
@@ -15,6 +15,7 @@ fn recorded() -> anyhow::Result<(Stage, PathBuf)> {
     let (mut agent, viewer) = stage.session()?;
     focus(&stage.user, stage.pad.window)?;
     stage.type_through("for the record")?;
+    stage.pad_is_seen()?;
     viewer.process.signal(rustix::process::Signal::INT)?;
     assert_eq!(agent.ends(SOON)?.0, 0);
     stage.world.relay.events.wait("over", SOON)?;
@@ -22,34 +23,30 @@ fn recorded() -> anyhow::Result<(Stage, PathBuf)> {
     Ok((stage, recording))
 }
 
-struct Replay {
-    program: Program,
-    log: PathBuf,
-}
-
-fn replay(world: &World, display: &Display, file: &Path, key: &Path) -> anyhow::Result<Replay> {
+fn replay(world: &World, display: &Display, file: &Path, key: &Path) -> anyhow::Result<Program> {
     let (file, key) = (file.display().to_string(), key.display().to_string());
     let args = ["replay", &file, "--key", &key].map(std::ffi::OsStr::new);
     let log = world.folder().join("replay.log");
     let environment = [("DISPLAY", display.name())];
-    let program = Program::start("sightline", &args, &environment, &log)?;
-    Ok(Replay { program, log })
+    Program::start("sightline", &args, &environment, &log)
 }
 
-impl Replay {
-    /// Closes the window and gives the exit code and what was said on standard error.
-    fn close(mut self, display: &Display) -> anyhow::Result<(i32, String)> {
-        let window = display.wait_window("Recording of", SOON)?;
-        display.close_window(window)?;
-        let code = self.program.exit_code(SOON)?;
-        Ok((code, std::fs::read_to_string(self.log)?))
-    }
+/// Closes the window and gives the exit code.
+fn close(replay: &mut Program, display: &Display) -> anyhow::Result<i32> {
+    let window = display.wait_window("Recording of", SOON)?;
+    display.close_window(window)?;
+    replay.exit_code(SOON)
 }
 
-/// Waits until the replay shows the user's last screen's text: the picture of the pad with what was typed.
+/// What a program said went wrong.
+fn failure(program: &mut Program) -> anyhow::Result<String> {
+    text(&program.events.wait("failed", SOON)?, "message")
+}
+
+/// Waits until the replay shows what was typed into the pad: its first words, which were recorded long before the end.
 fn shows_the_pad(stage: &Stage) -> anyhow::Result<()> {
     let pad = stage.user.screenshot_of(stage.pad.window)?;
-    let part = pad.crop(0, 0, pad.width, 40);
+    let part = pad.crop(0, 0, 80, 16);
     let display = &stage.technician;
     display.until(SOON, "the recorded pad in the window", |display| {
         Ok(display.screenshot()?.find(&part).is_some())
@@ -62,7 +59,7 @@ fn the_auditor_sees_what_happened_and_the_facts_are_right() -> anyhow::Result<()
     stage.technician = Display::start(1300, 900)?;
     let key = stage.world.auditor_file();
     let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
-    let facts = replay.program.events.wait("recording", SOON)?;
+    let facts = replay.events.wait("recording", SOON)?;
     assert_eq!(facts["technician"], TECHNICIAN);
     assert_eq!(facts["organisation"], ORGANISATION);
     assert_eq!(facts["granted"], "view, control");
@@ -71,7 +68,7 @@ fn the_auditor_sees_what_happened_and_the_facts_are_right() -> anyhow::Result<()
     let name = file.file_stem().and_then(|name| name.to_str());
     assert_eq!(facts["session"].as_str(), name);
     shows_the_pad(&stage)?;
-    assert_eq!(replay.close(&stage.technician)?.0, 0);
+    assert_eq!(close(&mut replay, &stage.technician)?, 0);
     Ok(())
 }
 
@@ -81,8 +78,8 @@ fn another_organisations_auditor_opens_nothing() -> anyhow::Result<()> {
     found_organisation(stage.world.folder(), "other", "Other Support", 2)?;
     let key = stage.world.folder().join("other/auditors/auditor.auditor");
     let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
-    assert_eq!(replay.program.exit_code(SOON)?, 1);
-    let said = std::fs::read_to_string(&replay.log)?;
+    assert_eq!(replay.exit_code(SOON)?, 1);
+    let said = failure(&mut replay)?;
     assert!(said.contains("of another organisation"), "{said}");
     Ok(())
 }
@@ -97,9 +94,9 @@ fn an_auditor_appointed_later_does_not_open_what_was_before() -> anyhow::Result<
         run("sightline", &args)?;
     }
     let key = stage.world.folder().join("org/auditors/Late.auditor");
-    let replay = replay(&stage.world, &stage.technician, &file, &key)?;
-    let (code, said) = replay.close(&stage.technician)?;
-    assert_eq!(code, 1);
+    let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
+    assert_eq!(close(&mut replay, &stage.technician)?, 1);
+    let said = failure(&mut replay)?;
     assert!(said.contains("holds no key for this auditor"), "{said}");
     Ok(())
 }
@@ -150,11 +147,11 @@ fn a_flipped_bit_and_a_missing_end_are_said_and_what_is_whole_is_shown() -> anyh
     ] {
         let file = bent(&stage.world, &bytes)?;
         let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
-        let facts = replay.program.events.wait("recording", SOON)?;
+        let facts = replay.events.wait("recording", SOON)?;
         let end = facts["end"].as_str().unwrap_or_default();
         assert!(end.contains(why), "{facts}");
         stage.technician.wait_window("Recording of", SOON)?;
-        assert_eq!(replay.close(&stage.technician)?.0, 0);
+        assert_eq!(close(&mut replay, &stage.technician)?, 0);
     }
     Ok(())
 }
@@ -173,9 +170,9 @@ fn a_forger_who_mends_the_checksum_is_found_by_the_seal() -> anyhow::Result<()> 
     let file = bent(&stage.world, &bytes)?;
     let key = stage.world.auditor_file();
     let mut replay = replay(&stage.world, &stage.technician, &file, &key)?;
-    let failed = replay.program.events.wait("playback_failed", SOON)?;
+    let failed = replay.events.wait("playback_failed", SOON)?;
     let why = failed["why"].as_str().unwrap_or_default();
     assert!(why.contains("changed on its way"), "{failed}");
-    assert_eq!(replay.close(&stage.technician)?.0, 1);
+    assert_eq!(close(&mut replay, &stage.technician)?, 1);
     Ok(())
 }

@@ -39,8 +39,10 @@ fn a_technician_sees_and_controls_and_the_recording_is_kept() -> anyhow::Result<
 
     let window = technician.wait_window("Sightline", SOON)?;
     let (x, y, ..) = technician.place(window)?;
-    technician.click(x + 300, y + 400, 1)?;
-    technician.until(SOON, "the viewer's focus", |_| {
+    let mut aside = 0;
+    technician.until(SOON, "the user's pointer to follow", |technician| {
+        aside = (aside + 7) % 70;
+        technician.click(x + 300 + aside, y + 400, 1)?;
         Ok(user.pointer()? != (512, 350))
     })?;
     technician.type_text("hello, Sightline", Duration::from_millis(10))?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use sightline_link::{
@@ -88,8 +89,17 @@ impl FalseRelay {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build()?;
         let address = address.parse()?;
-        let listener = runtime
-            .block_on(async { RelayListener::bind(address, &certificate, Limits::default()) })?;
+        let bind = || RelayListener::bind(address, &certificate, Limits::default());
+        let listener = runtime.block_on(async {
+            // A process that is being started beside us may hold the former relay's socket for a moment.
+            for _ in 0..200 {
+                if let Ok(listener) = bind() {
+                    return Ok(listener);
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            bind()
+        })?;
         let shared = Arc::new(Shared {
             plan,
             handshake,

@@ -141,6 +141,17 @@ impl Stage {
         })
     }
 
+    /// Waits until the viewer shows the user's pad: a picture has arrived, and so it is recorded.
+    pub fn pad_is_seen(&self) -> anyhow::Result<()> {
+        const WHITE: u32 = 0x00ff_ffff;
+        self.technician
+            .until(SOON, "the pad in the viewer", |display| {
+                let screen = display.screenshot()?;
+                let white = screen.pixels.iter().filter(|pixel| **pixel == WHITE);
+                Ok(white.count() > 20_000)
+            })
+    }
+
     /// The viewer's window, with the pointer in the middle of its picture.
     pub fn point_at_picture(&self) -> anyhow::Result<Window> {
         let window = self.technician.wait_window("Sightline", SOON)?;

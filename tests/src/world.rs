@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -47,9 +48,20 @@ pub struct Setting {
     pub tier: Option<u8>,
 }
 
-/// A UDP port of the loopback that was free a moment ago.
+/// A UDP port of the loopback that is free. The system gives it to nobody who asks for any port, so it stays free
+/// while a relay is being started again; tests beside us start elsewhere.
 pub fn free_address() -> anyhow::Result<String> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.to_string())
+    const PORTS: std::ops::Range<u32> = 10_000..32_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in PORTS {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let start = std::process::id().wrapping_mul(7_919);
+        let port = PORTS.start + start.wrapping_add(step) % (PORTS.end - PORTS.start);
+        if UdpSocket::bind(format!("0.0.0.0:{port}")).is_ok() {
+            return Ok(format!("127.0.0.1:{port}"));
+        }
+    }
+    anyhow::bail!("no port is free")
 }
 
 fn os<'a>(args: &[&'a str]) -> Vec<&'a OsStr> {
