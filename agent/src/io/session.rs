@@ -249,8 +249,9 @@ impl Running<'_> {
             FromPicture::Failed(failure) => {
                 let now = self.clock.now();
                 let code = match &failure {
-                    PictureFailure::Desktop(DesktopError::Gone(_)) => CloseCode::DesktopGone,
-                    PictureFailure::Desktop(_) => CloseCode::NoDesktop,
+                    PictureFailure::Desktop(DesktopError::Unsupported(_)) => CloseCode::NoDesktop,
+                    // It was there when the user was asked.
+                    PictureFailure::Desktop(_) => CloseCode::DesktopGone,
                     PictureFailure::Codec(_) => CloseCode::Internal,
                     // The guard ends the session itself, for its own reason.
                     PictureFailure::Refused(_) => return self.machine.handle_timeout(now),
