@@ -61,6 +61,9 @@ fn who_may_only_view_changes_nothing() -> anyhow::Result<()> {
         .until(SOON, "the user's own typing", |technician| {
             Ok(technician.screenshot()?.difference(&before) > 50)
         })?;
+    stage.user.until(SOON, "the user's line", |_| {
+        Ok(stage.pad.typed()?.ends_with("seen\n"))
+    })?;
     assert_eq!(stage.pad.typed()?, "seen\n");
     assert_eq!(stage.user.pointer()?, pointer);
     viewer.process.signal(Signal::INT)?;

@@ -15,7 +15,6 @@ fn recorded() -> anyhow::Result<(Stage, PathBuf)> {
     let (mut agent, viewer) = stage.session()?;
     focus(&stage.user, stage.pad.window)?;
     stage.type_through("for the record")?;
-    stage.pad_is_seen()?;
     viewer.process.signal(rustix::process::Signal::INT)?;
     assert_eq!(agent.ends(SOON)?.0, 0);
     stage.world.relay.events.wait("over", SOON)?;

@@ -106,9 +106,11 @@ impl Stage {
         })
     }
 
-    /// A running session, everything allowed.
+    /// A running session, everything allowed, that the technician sees.
     pub fn session(&mut self) -> anyhow::Result<(Agent, Program)> {
-        self.world.session(&self.user, &self.technician)
+        let session = self.world.session(&self.user, &self.technician)?;
+        self.pad_is_seen()?;
+        Ok(session)
     }
 
     /// Types a line in the viewer's window, into the user's pad.
