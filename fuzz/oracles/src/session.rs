@@ -235,6 +235,9 @@ pub fn technician_seeds() -> Vec<Vec<u8>> {
             bytes: vec![1, 1, 0, 1, 1, 0, 0],
         },
         Scene::Pointer { x: -1, y: 7 },
+        Scene::Window {
+            title: "Inbox".into(),
+        },
     ];
     let controls = [
         Control::Pong { number: 1 },

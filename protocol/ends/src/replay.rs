@@ -9,7 +9,7 @@ use sightline_protocol::statement::StatementError;
 use sightline_protocol::statements::{Consent, Credential, CredentialError, Manifest, OrgBundle};
 use sightline_protocol::wire;
 
-use crate::content::{Control, Input, Scene};
+use crate::content::{Chat, Control, FileNote, Input, Scene, ShellInput, ShellOutput};
 use crate::keys::{AuditorKey, ClassKeys, WrapError};
 use crate::seal::{LaneId, OpenError, Opener};
 
@@ -108,8 +108,14 @@ pub enum Content {
     Scene(Scene),
     Input(Input),
     Control(Control),
+    ShellInput(ShellInput),
+    ShellOutput(ShellOutput),
+    Chat(Chat),
+    File(FileNote),
     /// This auditor has no key for its class.
     Sealed,
+    /// Opened, but of a class whose contents are not defined yet.
+    Undefined,
 }
 
 /// Opens the records of one recording, in the order in which they stand.
@@ -160,14 +166,22 @@ impl RecordingOpener {
             return Ok((header, Content::Sealed));
         };
         let (header, body) = opener.open(record).map_err(place)?;
-        let content = match header.class {
-            Class::Picture => Content::Scene(wire::decode(&body)?),
-            Class::Input => Content::Input(wire::decode(&body)?),
-            Class::Control => Content::Control(wire::decode(&body)?),
-            _ => Content::Sealed,
-        };
+        let content = decode(&header, &body)?;
         Ok((header, content))
     }
+}
+
+fn decode(header: &Header, body: &[u8]) -> Result<Content, wire::WireError> {
+    Ok(match header.class {
+        Class::Picture => Content::Scene(wire::decode(body)?),
+        Class::Input => Content::Input(wire::decode(body)?),
+        Class::Control => Content::Control(wire::decode(body)?),
+        Class::Shell if header.author == Author::AGENT => Content::ShellOutput(wire::decode(body)?),
+        Class::Shell => Content::ShellInput(wire::decode(body)?),
+        Class::Chat => Content::Chat(wire::decode(body)?),
+        Class::File => Content::File(wire::decode(body)?),
+        Class::Clipboard => Content::Undefined,
+    })
 }
 
 #[cfg(test)]
@@ -175,6 +189,66 @@ mod tests {
     use super::*;
     use crate::session::{AgentSession, TechnicianSession, seal_update};
     use crate::testing::{START, all, plan};
+
+    #[test]
+    fn every_class_has_its_contents() {
+        let header = |class, author| Header {
+            session: crate::testing::SESSION,
+            class,
+            author,
+            flags: 0,
+            epoch: 0,
+            lane: sightline_protocol::id::Lane(2),
+            seq: 0,
+            time_us: 0,
+            length: 99,
+        };
+        let agent = |class| header(class, Author::AGENT);
+        let technician = |class| header(class, Author::FIRST_TECHNICIAN);
+        let title = Scene::Window {
+            title: "Inbox".into(),
+        };
+        let output = ShellOutput::Exited { code: 130 };
+        let input = ShellInput::Resize {
+            columns: 80,
+            rows: 24,
+        };
+        let said = Chat::Say {
+            text: "Grüße".into(),
+        };
+        let note = FileNote {
+            name: "driver.deb".into(),
+            bytes: 7,
+            sha256: Digest([1; 32]),
+            direction: crate::content::Direction::ToUser,
+        };
+        let open = |header: &Header, body: Vec<u8>| decode(header, &body).unwrap();
+        assert_eq!(
+            open(&agent(Class::Picture), wire::encode(&title)),
+            Content::Scene(title)
+        );
+        assert_eq!(
+            open(&agent(Class::Shell), wire::encode(&output)),
+            Content::ShellOutput(output)
+        );
+        assert_eq!(
+            open(&technician(Class::Shell), wire::encode(&input)),
+            Content::ShellInput(input)
+        );
+        assert_eq!(
+            open(&technician(Class::Chat), wire::encode(&said)),
+            Content::Chat(said)
+        );
+        assert_eq!(
+            open(&technician(Class::File), wire::encode(&note)),
+            Content::File(note)
+        );
+        assert_eq!(
+            open(&technician(Class::Clipboard), vec![1]),
+            Content::Undefined
+        );
+        assert!(decode(&agent(Class::Chat), &[9; 4]).is_err());
+    }
 
     #[test]
     fn an_auditor_opens_what_was_sent_and_nobody_else_does() {

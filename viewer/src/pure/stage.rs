@@ -67,6 +67,8 @@ impl Stage {
                 self.changes.pointer = true;
                 Ok(None)
             }
+            // For whoever searches a recording; the picture shows it anyway.
+            Scene::Window { .. } => Ok(None),
         }
     }
 

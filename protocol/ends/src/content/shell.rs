@@ -1,0 +1,33 @@
+//! Terminals. One terminal has the same lane number in both directions.
+
+use serde::{Deserialize, Serialize};
+
+/// One record of class *shell* from a technician.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShellInput {
+    /// Starts the terminal; comes first. Sizes in character cells; `term` as in the variable TERM.
+    Open {
+        columns: u16,
+        rows: u16,
+        term: String,
+    },
+    /// Bytes as they would come from a keyboard.
+    Data(Vec<u8>),
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
+    /// Hangs up.
+    Close,
+}
+
+/// One record of class *shell* from an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShellOutput {
+    /// The terminal runs this program.
+    Opened { program: String },
+    /// Bytes as the program wrote them; a character may be split between two records.
+    Data(Vec<u8>),
+    /// The program ended: its exit code, or 128 + the signal's number.
+    Exited { code: i32 },
+}
