@@ -200,6 +200,9 @@ impl Work<'_> {
         if let Some((x, y)) = woken.pointer {
             self.send_scene(&Scene::Pointer { x, y });
         }
+        if let Some(title) = woken.title {
+            self.send_scene(&Scene::Window { title });
+        }
         Ok(())
     }
 
@@ -265,6 +268,9 @@ impl Work<'_> {
         let _ = self.out.send(FromPicture::Record(record.into()));
         if let Some(cursor) = self.screen.cursor() {
             self.send_scene(&Scene::Cursor(cursor));
+        }
+        if let Some(title) = self.screen.title() {
+            self.send_scene(&Scene::Window { title });
         }
     }
 

@@ -70,6 +70,8 @@ pub struct Woken {
     pub cursor: Option<CursorShape>,
     /// Where the pointer is, if it moved.
     pub pointer: Option<(i32, i32)>,
+    /// The title of the window that the user works in, if it changed; empty: none.
+    pub title: Option<String>,
 }
 
 /// The screen of a desktop. Lives in one thread (backends may be `!Send`): opened there, used there.
@@ -78,6 +80,9 @@ pub trait Screen {
 
     /// The pointer's present shape, if the backend knows it.
     fn cursor(&mut self) -> Option<CursorShape>;
+
+    /// The title of the window that the user works in, as last told; `None` if the backend does not know titles.
+    fn title(&self) -> Option<String>;
 
     /// Blocks until something changed, `until` has come, or [`Wake::wake`] was called.
     /// `only_wakes`: damage is noted but does not end the wait (while the pace allows no picture).

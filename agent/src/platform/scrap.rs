@@ -40,7 +40,7 @@ impl ScrapScreen {
         let (side, number) = connect(None)?;
         let root = root(&side, number);
         monitors::check_pixels(&side, number)?;
-        monitors::watch(&side, root)?;
+        monitors::watch(&side, root, x11rb::protocol::xproto::EventMask::NO_EVENT)?;
         let layout = monitors::layout(&side, root)?;
         let capturers = capturers(&layout)?;
         Ok(ScrapScreen {
@@ -91,6 +91,10 @@ impl Screen for ScrapScreen {
     }
 
     fn cursor(&mut self) -> Option<CursorShape> {
+        None
+    }
+
+    fn title(&self) -> Option<String> {
         None
     }
 

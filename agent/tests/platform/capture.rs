@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use sightline_agent::platform::scrap::ScrapScreen;
 use sightline_agent::platform::x11::screen::X11Screen;
 use sightline_agent::platform::{DesktopError, Screen, Woken};
-use sightline_ends::content::{Area, Layout};
+use sightline_ends::content::{Area, Layout, TITLE_CAP};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
-    ChangeGCAux, ChangeWindowAttributesAux, ConnectionExt as _, CreateGCAux, ImageFormat,
-    MOTION_NOTIFY_EVENT, Rectangle,
+    AtomEnum, ChangeGCAux, ChangeWindowAttributesAux, ConnectionExt as _, CreateGCAux,
+    CreateWindowAux, ImageFormat, InputFocus, MOTION_NOTIFY_EVENT, PropMode, Rectangle,
+    WindowClass,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
@@ -480,4 +481,84 @@ fn assert_child_passed(output: std::process::Output) {
         output.status.success() && text.contains("1 passed"),
         "{text}"
     );
+}
+
+/// Waits for a title that differs from the one before.
+fn next_title(screen: &mut dyn Screen) -> String {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        if let Some(title) = wait(screen, 200).title {
+            return title;
+        }
+    }
+    panic!("no title came");
+}
+
+#[test]
+fn the_title_of_the_active_window_is_told_when_it_changes() {
+    let server = XServer::xvfb(800, 600);
+    let _manager = server.run("openbox", &[]);
+    eventually("a window manager", || {
+        let check = server.output("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]);
+        check.contains("window id")
+    });
+    let mut screen = X11Screen::open(Some(&server.display), &grant()).unwrap();
+    assert_eq!(screen.title().as_deref(), Some(""));
+    let first = server.run("xterm", &["-T", "Grüße", "-e", "sleep", "60"]);
+    assert_eq!(next_title(&mut screen), "Grüße");
+    let _second = server.run("xterm", &["-T", "second", "-e", "sleep", "60"]);
+    assert_eq!(next_title(&mut screen), "second");
+    assert_eq!(screen.title().as_deref(), Some("second"));
+
+    let loud = format!("loud\u{202e}\u{7}{}", "x".repeat(5_000));
+    let search = server.output("xdotool", &["search", "--name", "^second$"]);
+    let id: u32 = search.lines().last().unwrap().parse().unwrap();
+    let (conn, _) = server.connect();
+    let atom = |name: &[u8]| conn.intern_atom(false, name).unwrap().reply().unwrap().atom;
+    let (name, utf8) = (atom(b"_NET_WM_NAME"), atom(b"UTF8_STRING"));
+    conn.change_property8(PropMode::REPLACE, id, name, utf8, loud.as_bytes())
+        .unwrap();
+    conn.sync().unwrap();
+    let title = next_title(&mut screen);
+    assert!(title.starts_with("loud x"), "{title}");
+    assert_eq!(title.chars().count(), TITLE_CAP);
+    drop(first);
+}
+
+#[test]
+fn without_a_window_manager_the_title_follows_the_keyboard() {
+    let server = XServer::xvfb(800, 600);
+    let (conn, root) = server.connect();
+    let mut screen = X11Screen::open(Some(&server.display), &grant()).unwrap();
+    let window = |parent, title: &str| {
+        let id = conn.generate_id().unwrap();
+        let (class, looks) = (WindowClass::INPUT_OUTPUT, CreateWindowAux::new());
+        conn.create_window(0, id, parent, 0, 0, 90, 60, 0, class, 0, &looks)
+            .unwrap();
+        conn.change_property8(
+            PropMode::REPLACE,
+            id,
+            AtomEnum::WM_NAME,
+            AtomEnum::STRING,
+            title.as_bytes(),
+        )
+        .unwrap();
+        conn.map_window(id).unwrap();
+        id
+    };
+    let focus = |id: u32| {
+        conn.set_input_focus(InputFocus::NONE, id, x11rb::CURRENT_TIME)
+            .unwrap();
+        conn.sync().unwrap();
+    };
+    let outer = window(root, "one");
+    let inner = window(outer, "");
+    let other = window(root, "other");
+    focus(inner);
+    assert_eq!(next_title(&mut screen), "one");
+    focus(other);
+    assert_eq!(next_title(&mut screen), "other");
+    conn.destroy_window(other).unwrap();
+    conn.sync().unwrap();
+    assert_eq!(next_title(&mut screen), "");
 }

@@ -23,6 +23,7 @@ pub mod prompt;
 mod prompt_view;
 pub mod screen;
 mod shm;
+mod titles;
 
 /// A connection and the number of its screen.
 pub(super) fn connect(display: Option<&str>) -> Result<(RustConnection, usize), DesktopError> {

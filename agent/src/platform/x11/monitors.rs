@@ -10,10 +10,12 @@ use x11rb::rust_connection::RustConnection;
 
 use super::super::DesktopError;
 
-/// Asks for a word at every change of size or monitors.
-pub fn watch(conn: &RustConnection, root: u32) -> Result<(), DesktopError> {
+/// Asks for a word at every change of size or monitors. `also`: what else the root shall tell this connection, for the
+/// last who asks counts.
+pub fn watch(conn: &RustConnection, root: u32, also: EventMask) -> Result<(), DesktopError> {
     // The root's own size change; comes from every server.
-    let attributes = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
+    let attributes =
+        ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY | also);
     conn.change_window_attributes(root, &attributes)?.check()?;
     if has_monitors(conn)? {
         let mask = NotifyMask::SCREEN_CHANGE | NotifyMask::CRTC_CHANGE | NotifyMask::OUTPUT_CHANGE;

@@ -21,6 +21,7 @@ use super::super::wake::{Waker, sleep};
 use super::super::{DesktopError, Screen, Wake, Woken};
 use super::damage::Tiles;
 use super::shm::Segment;
+use super::titles::{Titles, root_events};
 use super::{connect, cursor, monitors, root};
 
 /// A change of at most this many rectangles, after [`CALM`], is taken at once: a key's echo is one to four.
@@ -34,6 +35,8 @@ const QUIET: Duration = Duration::from_micros(700);
 const LONGEST: Duration = Duration::from_millis(4);
 /// The pointer's position is told at most that often: mice speak up to 1000 times a second.
 const POINTER_EVERY: Duration = Duration::from_millis(8);
+/// A title is told at most that often: a program may change its own at every step of a progress.
+const TITLE_EVERY: Duration = Duration::from_millis(250);
 /// Events handled before looking at the clock again.
 const DRAIN: usize = 4096;
 
@@ -52,6 +55,10 @@ pub struct X11Screen {
     /// The position last told, and when.
     pointer: Option<(i32, i32)>,
     pointer_told: Option<Instant>,
+    titles: Titles,
+    /// As it was last looked up, and when.
+    title: String,
+    title_told: Option<Instant>,
 }
 
 /// What the events since the last [`Screen::wait`] said.
@@ -62,6 +69,7 @@ struct News {
     layout: bool,
     shape: bool,
     motion: bool,
+    title: bool,
 }
 
 impl X11Screen {
@@ -74,7 +82,9 @@ impl X11Screen {
         let root = root(&conn, number);
         monitors::check_pixels(&conn, number)?;
         watch_damage(&conn, root)?;
-        monitors::watch(&conn, root)?;
+        monitors::watch(&conn, root, root_events())?;
+        let mut titles = Titles::new(&conn, root)?;
+        let title = titles.read(&conn)?;
         let knows_shape = cursor::watch_shape(&conn, root)?;
         cursor::watch_motion(&conn, root)?;
         let waker = Waker::new().map_err(|e| DesktopError::Gone(format!("eventfd: {e}")))?;
@@ -93,6 +103,9 @@ impl X11Screen {
             knows_shape,
             pointer: None,
             pointer_told: None,
+            titles,
+            title,
+            title_told: None,
         };
         let layout = monitors::layout(&screen.conn, screen.root)?;
         screen.adopt(layout);
@@ -137,6 +150,7 @@ impl X11Screen {
     }
 
     fn note(&mut self, event: Event) {
+        self.news.title |= self.titles.concerns(&event);
         match event {
             Event::DamageNotify(e) => {
                 let a = e.area;
@@ -169,6 +183,20 @@ impl X11Screen {
             let at = self.conn.query_pointer(self.root)?.reply()?;
             self.moved_to((at.root_x.into(), at.root_y.into()), woken);
         }
+        if self.news.title && self.title_due().is_none() {
+            self.news.title = false;
+            self.retitle(woken)?;
+        }
+        Ok(())
+    }
+
+    fn retitle(&mut self, woken: &mut Woken) -> Result<(), DesktopError> {
+        let title = self.titles.read(&self.conn)?;
+        if title != self.title {
+            self.title.clone_from(&title);
+            self.title_told = Some(Instant::now());
+            woken.title = Some(title);
+        }
         Ok(())
     }
 
@@ -183,6 +211,12 @@ impl X11Screen {
     /// When the position may be told next, if that is yet to come.
     fn pointer_due(&self) -> Option<Instant> {
         let due = self.pointer_told? + POINTER_EVERY;
+        (due > Instant::now()).then_some(due)
+    }
+
+    /// When the title may be told next, if that is yet to come.
+    fn title_due(&self) -> Option<Instant> {
+        let due = self.title_told? + TITLE_EVERY;
         (due > Instant::now()).then_some(due)
     }
 
@@ -291,6 +325,10 @@ impl Screen for X11Screen {
         cursor::shape(&self.conn).ok()
     }
 
+    fn title(&self) -> Option<String> {
+        Some(self.title.clone())
+    }
+
     fn wait(&mut self, until: Option<Instant>, only_wakes: bool) -> Result<Woken, DesktopError> {
         loop {
             self.drain()?;
@@ -304,7 +342,10 @@ impl Screen for X11Screen {
                 self.news.damage = 0;
             }
             woken.damaged = !self.tiles.is_empty();
-            let news = woken.layout.is_some() || woken.cursor.is_some() || woken.pointer.is_some();
+            let news = woken.layout.is_some()
+                || woken.cursor.is_some()
+                || woken.pointer.is_some()
+                || woken.title.is_some();
             if news || (woken.damaged && !only_wakes) {
                 return Ok(woken);
             }
@@ -313,7 +354,8 @@ impl Screen for X11Screen {
             }
             self.conn.flush()?;
             let pointer = self.news.motion.then(|| self.pointer_due()).flatten();
-            let wake_at = [until, pointer].into_iter().flatten().min();
+            let title = self.news.title.then(|| self.title_due()).flatten();
+            let wake_at = [until, pointer, title].into_iter().flatten().min();
             if sleep(self.conn.stream().as_fd(), &self.waker, wake_at)?.called {
                 self.drain()?;
                 self.tell(&mut woken)?;
