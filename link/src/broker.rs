@@ -3,6 +3,7 @@
 use sightline_protocol::broker::{
     Allocated, Begin, FromRelay, Hello, Joining, Over, ToRelay, VERSION,
 };
+use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Nameplate, SessionId};
 use sightline_protocol::recording::SealedManifest;
@@ -99,7 +100,7 @@ impl Broker {
             match self.next().await? {
                 FromRelay::Allocated(allocated) => return Ok(allocated),
                 // Of the session before this nameplate.
-                FromRelay::Over(_) | FromRelay::Receipt(_) => {}
+                FromRelay::Over(_) | FromRelay::Receipt(_) | FromRelay::Checkpoint(_) => {}
                 _ => return Err(out_of_turn()),
             }
         }
@@ -121,7 +122,7 @@ impl Broker {
                 FromRelay::Joining(joining) if joining.nameplate == nameplate => {
                     return Ok(joining);
                 }
-                FromRelay::Over(_) | FromRelay::Receipt(_) => {}
+                FromRelay::Over(_) | FromRelay::Receipt(_) | FromRelay::Checkpoint(_) => {}
                 _ => return Err(out_of_turn()),
             }
         }
@@ -140,6 +141,11 @@ impl Broker {
     ) -> Result<(), BrokerError> {
         self.send(&ToRelay::Begin(Begin { session, manifest }))
             .await
+    }
+
+    /// Has this end's checkpoint recorded and passed on.
+    pub async fn checkpoint(&mut self, signed: Signed<Checkpoint>) -> Result<(), BrokerError> {
+        self.send(&ToRelay::Checkpoint(signed)).await
     }
 
     /// Tells the relay that the session is over.

@@ -9,7 +9,7 @@ use sightline_link::{
 use sightline_protocol::broker::{FromRelay, Hello, LaneOpening, ToRelay, VERSION};
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, Digest, Lane, PublicKey, SessionId};
-use sightline_protocol::record::{Class, Header, TAG};
+use sightline_protocol::record::{Class, Header, OVERHEAD};
 use sightline_protocol::statement::SigningKey;
 
 const SESSION: SessionId = SessionId([7; 16]);
@@ -150,7 +150,14 @@ async fn records_arrive_whole_in_order_and_unchanged() {
     let relay = relay(Limits::default());
     let (program, link, _) = relay.join(3).await;
     link.trust();
-    let lengths = [TAG, 100, 1_200, 65_000, Class::Picture.cap(), 17];
+    let lengths = [
+        OVERHEAD,
+        100,
+        1_200,
+        65_000,
+        Class::Picture.cap(),
+        OVERHEAD + 1,
+    ];
     let send = async {
         let mut lane = program.link.open_lane(LANE).await.unwrap();
         for (seq, length) in lengths.into_iter().enumerate() {

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Checkpoint;
 use crate::id::{Lane, Nameplate, PublicKey, SessionId};
 use crate::messages;
 use crate::record::Class;
@@ -67,6 +68,8 @@ messages! {
         Claim(Nameplate) = 4, 4;
         Begin(Begin) = 5, 1_000_000;
         Over(Over) = 6, 18;
+        /// Either end: record this and pass it on.
+        Checkpoint(Signed<Checkpoint>) = 7, 20_000;
     }
 }
 
@@ -84,6 +87,8 @@ messages! {
         Over(Over) = 69, 18;
         /// The request cannot be met (a code of [`crate::close`]); `retry_after_s` > 0 when it may be later.
         Refused((u16, u32)) = 70, 6;
+        /// The other end's.
+        Checkpoint(Signed<Checkpoint>) = 71, 20_000;
     }
 }
 

@@ -67,6 +67,7 @@ codes! {
     NotConfirmed = 62, exit 62, "the other end could not prove that it knows the code", "someone may stand in between: do not go on, tell your administrator";
     WrongEscrow = 63, exit 63, "the agent wrapped other keys for the auditors than it uses", "do not go on, tell your administrator";
     Internal = 64, exit 64, "a fault in the program", "please report it";
+    Disputed = 65, exit 65, "the two ends do not agree on what was sent", "do not go on, tell your administrator";
 }
 
 impl CloseCode {

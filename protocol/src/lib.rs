@@ -1,11 +1,12 @@
 //! What is said and proved, as far as the relay may know it: identities, wire format, broker messages, signed
-//! statements, record headers, the recording's container, close codes.
+//! statements, checkpoints, record headers, the recording's container, close codes.
 //!
 //! Absent on purpose: sockets, files, clocks, randomness, and everything that opens, seals or decodes
 //! (`sightline-ends` has that, and the relay does not link it).
 
 pub mod broker;
 pub mod capability;
+pub mod checkpoint;
 pub mod close;
 pub mod id;
 pub mod record;

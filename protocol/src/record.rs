@@ -7,8 +7,12 @@ use crate::id::{Author, Digest, Lane, SessionId};
 
 /// Bytes of a header.
 pub const HEADER: usize = 48;
-/// Bytes that sealing adds (the AEAD's tag).
+/// Bytes of the AEAD's tag, behind the ciphertext.
 pub const TAG: usize = 16;
+/// Bytes of the origin tag, behind the AEAD's (PROTOCOL.md §5.3).
+pub const ORIGIN_TAG: usize = 32;
+/// Bytes that sealing adds to a plaintext.
+pub const OVERHEAD: usize = TAG + ORIGIN_TAG;
 /// The version this program writes and reads.
 pub const VERSION: u8 = 1;
 
@@ -56,7 +60,7 @@ impl Class {
         Class::ALL.into_iter().find(|class| class.word() == word)
     }
 
-    /// Longest ciphertext in bytes. Pictures and files come in pieces, so that one record never holds up
+    /// Longest body in bytes, tags included. Pictures and files come in pieces, so that one record never holds up
     /// another for long; a cursor of 256 × 256 pixels fits a picture record.
     pub const fn cap(self) -> usize {
         match self {
@@ -83,7 +87,7 @@ pub struct Header {
     pub seq: u64,
     /// Microseconds since the author's session began, by its monotonic clock.
     pub time_us: u64,
-    /// Bytes of ciphertext that follow, tag included.
+    /// Bytes of the body that follows: ciphertext, tag, origin tag.
     pub length: u32,
 }
 
@@ -96,7 +100,7 @@ pub enum RecordError {
     Class(u8),
     #[error("record flags {0:#04x} are not known")]
     Flags(u8),
-    #[error("a {class} record of {length} bytes is not between {TAG} and {cap}", class = .class.word(), cap = .class.cap())]
+    #[error("a {class} record of {length} bytes is not between {OVERHEAD} and {cap}", class = .class.word(), cap = .class.cap())]
     Length { class: Class, length: u32 },
 }
 
@@ -129,7 +133,7 @@ impl Header {
         };
         let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
         let length = u32_at(12);
-        if (length as usize) < TAG || length as usize > class.cap() {
+        if (length as usize) < OVERHEAD || length as usize > class.cap() {
             return Err(RecordError::Length { class, length });
         }
         let mut session = [0; 16];
@@ -153,10 +157,33 @@ impl Header {
     }
 }
 
-/// Extends a lane's chain by one record: SHA-256(previous ‖ header ‖ SHA-256(ciphertext)).
-pub fn chain(previous: &Digest, header: &[u8; HEADER], ciphertext: &[u8]) -> Digest {
-    let sealed = Digest::of(&[ciphertext]);
-    Digest::of(&[&previous.0, header, &sealed.0])
+/// How far a lane has come: records so far, and the chain over them (PROTOCOL.md §5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    pub records: u64,
+    pub head: Digest,
+}
+
+impl Default for Chain {
+    fn default() -> Chain {
+        Chain {
+            records: 0,
+            head: Digest([0; 32]),
+        }
+    }
+}
+
+impl Chain {
+    /// Extends the chain by one record: SHA-256(head ‖ header ‖ SHA-256(body)).
+    pub fn extend(&mut self, header: &[u8; HEADER], body: &[u8]) {
+        self.extend_hashed(header, &Digest::of(&[body]));
+    }
+
+    /// As [`Chain::extend`], for who has the body's SHA-256 already.
+    pub fn extend_hashed(&mut self, header: &[u8; HEADER], body: &Digest) {
+        self.head = Digest::of(&[&self.head.0, header, &body.0]);
+        self.records += 1;
+    }
 }
 
 #[cfg(test)]

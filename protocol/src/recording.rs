@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 
+use crate::checkpoint::Checkpoint;
 use crate::id::SessionId;
 use crate::record::{Class, HEADER};
 use crate::statement::Signed;
@@ -35,13 +36,20 @@ pub enum Kind {
     Receipt = 3,
     /// `u16` close code; the session ended in order.
     Close = 4,
+    /// `Signed<Checkpoint>`, in the order in which they came.
+    Checkpoint = 5,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Kind> {
-        [Kind::Manifest, Kind::Record, Kind::Receipt, Kind::Close]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        let all = [
+            Kind::Manifest,
+            Kind::Record,
+            Kind::Receipt,
+            Kind::Close,
+            Kind::Checkpoint,
+        ];
+        all.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -113,6 +121,7 @@ pub enum Entry {
     Record(Vec<u8>),
     Receipt(Signed<Receipt>),
     Close(u16),
+    Checkpoint(Signed<Checkpoint>),
 }
 
 /// Reads a recording from its start; holds one entry at a time.
@@ -184,6 +193,7 @@ impl<R: Read> RecordingReader<R> {
             Kind::Record => Entry::Record(body),
             Kind::Receipt => Entry::Receipt(wire::decode(&body)?),
             Kind::Close => Entry::Close(wire::decode(&body)?),
+            Kind::Checkpoint => Entry::Checkpoint(wire::decode(&body)?),
         }))
     }
 }

@@ -212,6 +212,10 @@ pub struct Participant {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     pub session: SessionId,
+    /// The agent's own count of its sessions, from 1. A number whose manifest never got a receipt is skipped.
+    pub number: u64,
+    /// Digest of the manifest of the agent's last session that got a receipt: a session that disappears is missed.
+    pub previous: Option<Digest>,
     /// The bundle by which everything below is checked.
     pub bundle: Signed<OrgBundle>,
     pub agent: PublicKey,

@@ -203,6 +203,9 @@ impl Shared {
                 }
                 ToRelay::Begin(begin) => self.receipt(&begin),
                 ToRelay::Over(over) => self.say(!is_agent, FromRelay::Over(over)),
+                ToRelay::Checkpoint(signed) => {
+                    self.say(!is_agent, FromRelay::Checkpoint(signed));
+                }
                 ToRelay::Release(_) | ToRelay::Hello(_) => {}
             }
         }

@@ -280,6 +280,9 @@ impl Begun {
                     _ => {}
                 }
             }
+            if let Some(signed) = self.machine.checkpoint(clock.now()) {
+                let _ = broker.checkpoint(signed).await;
+            }
             tokio::select! {
                 biased;
                 Some(from) = self.inbox.recv() => match from {

@@ -7,12 +7,22 @@ use serde_json::json;
 use sightline_program::clock::Chance;
 use sightline_program::files::{self, FileError, Mode};
 use sightline_program::report::Report;
+use sightline_protocol::id::Digest;
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::OrgBundle;
 
 /// The agent's folder.
 pub struct Home {
     folder: PathBuf,
+}
+
+/// How many sessions there were, so that one that disappears from the relay is missed.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Count {
+    /// The last session's number.
+    number: u64,
+    /// The manifest's digest of the last session that got a receipt, in hexadecimal.
+    receipted: Option<String>,
 }
 
 /// Why the folder's contents do not do.
@@ -28,6 +38,10 @@ pub enum HomeError {
         "this computer already trusts {old}; the file is of {new} with another root key. If that is what you want, run again with --replace"
     )]
     OtherRoot { old: String, new: String },
+    #[error(
+        "{} is damaged ({_1}): if you remove it, this computer counts its sessions from 1 again", _0.display()
+    )]
+    Count(PathBuf, String),
     #[error(
         "the file is older (version {new}) than what this computer has (version {old}); ask for the newest"
     )]
@@ -102,6 +116,42 @@ impl Home {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn count_path(&self) -> PathBuf {
+        self.folder.join("sessions.count")
+    }
+
+    fn count(&self) -> Result<Count, HomeError> {
+        let path = self.count_path();
+        match files::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| HomeError::Count(path, error.to_string())),
+            Err(error) if error.is_not_found() => Ok(Count::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn keep_count(&self, count: &Count) -> Result<(), HomeError> {
+        let bytes = serde_json::to_vec(count).expect("a number and a text");
+        files::create_folder(&self.folder)?;
+        Ok(files::replace(&self.count_path(), &bytes, Mode::Secret)?)
+    }
+
+    /// The next session's number, durably taken, and the manifest of the last session that got a receipt.
+    pub fn next_session(&self) -> Result<(u64, Option<Digest>), HomeError> {
+        let mut count = self.count()?;
+        count.number += 1;
+        self.keep_count(&count)?;
+        let last = count.receipted.as_deref().and_then(Digest::from_hex);
+        Ok((count.number, last))
+    }
+
+    /// The session of this manifest got its receipt: the next session names it.
+    pub fn receipted(&self, manifest: Digest) -> Result<(), HomeError> {
+        let mut count = self.count()?;
+        count.receipted = Some(manifest.to_string());
+        self.keep_count(&count)
     }
 
     /// Says whom this computer trusts and by which key it is known.

@@ -38,6 +38,7 @@ enum Happened {
     GrantsEnd,
     /// The technician holds something and has not been heard for too long.
     Silence,
+    CheckpointDue,
 }
 
 struct Running<'a> {
@@ -161,6 +162,12 @@ impl Running<'_> {
                     return code;
                 }
             }
+            if let Some(signed) = self.machine.checkpoint(self.clock.now())
+                && let Err(error) = self.broker.checkpoint(signed).await
+            {
+                self.machine.close(error.code());
+                continue;
+            }
             let happened = self.next().await;
             self.happened(happened);
         }
@@ -182,6 +189,12 @@ impl Running<'_> {
                 None => std::future::pending().await,
             }
         };
+        let checkpoint_due = async {
+            match self.machine.poll_checkpoint_us() {
+                Some(at) => tokio::time::sleep_until(self.clock.at(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
         // While the hands are behind, the technician's lanes wait, and nothing else does.
         let from_lanes = async {
             if let Some(hands) = &self.hands {
@@ -196,6 +209,7 @@ impl Running<'_> {
             Some(error) = self.hands_failed.recv() => Happened::HandsFailed(error),
             () = grants_end => Happened::GrantsEnd,
             () = silence => Happened::Silence,
+            () = checkpoint_due => Happened::CheckpointDue,
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             Some(from) = from_lanes => match from {
                 FromLane::Record(class, bytes) => Happened::Record(class, bytes),
@@ -216,6 +230,10 @@ impl Running<'_> {
             }
             Happened::GrantsEnd => self.machine.handle_timeout(now),
             Happened::Silence => self.machine.handle_silence(now),
+            Happened::CheckpointDue => {} // the loop signs it
+            Happened::Relay(Ok(FromRelay::Checkpoint(signed))) => {
+                self.machine.handle_checkpoint(&signed, now);
+            }
             // A technician who came before and leaves only now has a session of its own.
             Happened::Relay(Ok(FromRelay::Over(over))) if over.session == self.session => {
                 self.machine.close(CloseCode::from_number(over.code));
@@ -299,8 +317,8 @@ impl Running<'_> {
         self.report.note("allowed", facts);
     }
 
-    /// Stops the local side first, then lets the last words go out.
-    async fn finish(self, code: CloseCode) {
+    /// Stops the local side first, then signs for all that was said and lets the last words go out.
+    async fn finish(mut self, code: CloseCode) {
         let stats = self.picture.as_ref().map(PictureThread::stats);
         drop(self.picture);
         let hands = self.hands;
@@ -320,10 +338,14 @@ impl Running<'_> {
             );
         }
         tracing::debug!("session over: {code}");
+        let last = self.machine.last_checkpoint(code, self.clock.now());
         let flush = async {
             self.control.finish().await;
             if let Some(pictures) = self.pictures {
                 pictures.abandon();
+            }
+            if let Some(last) = last {
+                let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
             }
         };
         let _ = tokio::time::timeout(FAREWELL, flush).await;

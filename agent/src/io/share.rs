@@ -183,6 +183,10 @@ impl Share<'_> {
         let facts = json!({ "session": joining.session.to_string(), "technician": joining.technician.to_string() });
         self.report
             .say("claimed", facts, "A technician is connecting…");
+        let (number, previous) = self
+            .home
+            .next_session()
+            .map_err(|e| lost(CloseCode::Internal, e.to_string()))?;
         let setup = AgentSetup {
             key: Arc::clone(&self.key),
             bundle: self.signed.clone(),
@@ -194,6 +198,8 @@ impl Share<'_> {
             offered: offered(),
             countdown_s: self.options.countdown_s,
             grant_ms: u64::from(self.options.minutes) * 60_000,
+            number,
+            previous,
         };
         let around = Around {
             home: self.home,
@@ -204,8 +210,15 @@ impl Share<'_> {
             wishes,
         };
         let result = handshake::run(around, setup, self.bundle.clone()).await;
-        if let Err(failed) = &result {
-            let _ = broker.over(joining.session, failed.failure.code).await;
+        match &result {
+            Ok(established) => {
+                if let Err(error) = self.home.receipted(established.manifest) {
+                    tracing::warn!("the next session will not name this one: {error}");
+                }
+            }
+            Err(failed) => {
+                let _ = broker.over(joining.session, failed.failure.code).await;
+            }
         }
         result
     }

@@ -159,6 +159,8 @@ pub fn sealed_manifest() -> SealedManifest {
     };
     let manifest = Manifest {
         session: SESSION,
+        number: 1,
+        previous: None,
         bundle: signed_bundle(),
         agent: agent.public(),
         technicians: vec![Participant {
@@ -206,6 +208,8 @@ pub fn agent() -> AgentHandshake {
         offered: Capabilities::of(&Capability::ALL),
         countdown_s: 60,
         grant_ms: GRANT_MS,
+        number: 1,
+        previous: None,
     };
     AgentHandshake::new(setup, bundle(), START)
 }

@@ -1,7 +1,7 @@
 //! Record headers.
 
 use sightline_ends::seal::{AGENT_PICTURE, Sealer, TECHNICIAN_INPUT};
-use sightline_protocol::record::{FLAG_WHOLE, HEADER, Header, TAG};
+use sightline_protocol::record::{FLAG_WHOLE, HEADER, Header, OVERHEAD};
 
 use crate::people;
 
@@ -12,7 +12,7 @@ pub fn check(data: &[u8]) {
     if let Ok(header) = Header::parse(bytes) {
         assert_eq!(header.encode(), *bytes);
         let length = header.length as usize;
-        assert!((TAG..=header.class.cap()).contains(&length));
+        assert!((OVERHEAD..=header.class.cap()).contains(&length));
         assert_eq!(header.record_length(), HEADER + length);
     }
 }

@@ -38,6 +38,7 @@ fn write(file: &mut Vec<u8>, entry: &Entry) {
         Entry::Record(record) => (Kind::Record, record.clone()),
         Entry::Receipt(receipt) => (Kind::Receipt, wire::encode(receipt)),
         Entry::Close(code) => (Kind::Close, wire::encode(code)),
+        Entry::Checkpoint(checkpoint) => (Kind::Checkpoint, wire::encode(checkpoint)),
     };
     write_entry(file, kind, &body).expect("memory takes it");
 }

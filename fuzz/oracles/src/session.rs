@@ -9,7 +9,7 @@ use sightline_ends::seal::{
 use sightline_ends::session::{AgentEffect, AgentSession, TechnicianEffect, TechnicianSession};
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::record::{Class, TAG};
+use sightline_protocol::record::{Class, OVERHEAD};
 use sightline_protocol::wire;
 
 use crate::bytes::{Bytes, pieces};
@@ -18,6 +18,10 @@ use crate::people::{self, GRANT_MS, START};
 fn established(granted: Capabilities) -> Established {
     Established {
         session: people::SESSION,
+        key: people::agent_key(),
+        peer: people::technician_key().public(),
+        manifest: people::sealed_manifest().manifest.digest(),
+        receipt: people::receipt(people::sealed_manifest().manifest.digest()),
         keys: people::keys(),
         consent: people::consent(granted),
         technician_name: "Tess Technician".into(),
@@ -37,7 +41,7 @@ fn sealer(id: sightline_ends::seal::LaneId) -> Sealer {
 }
 
 fn sealed(sealer: &mut Sealer, body: &[u8], now: Now) -> Vec<u8> {
-    let room = sealer.id().class.cap() - TAG;
+    let room = sealer.id().class.cap() - OVERHEAD;
     sealer.seal(&body[..body.len().min(room)], 0, now.mono_us)
 }
 

@@ -7,7 +7,7 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::rand_core::{TryCryptoRng, TryRng};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use ring::hkdf;
+use ring::{hkdf, hmac};
 use sightline_protocol::id::{Author, Digest, SessionId, WrapKey};
 use sightline_protocol::record::Class;
 use sightline_protocol::statements::{Auditor, EpochKeys, Wrap};
@@ -40,6 +40,8 @@ pub struct ClassKeys {
     pub session: SessionId,
     pub epoch: u32,
     keys: BTreeMap<Class, Key>,
+    /// Whence the origin keys come. The ends alone have it: it is wrapped for nobody.
+    origin: Option<Key>,
 }
 
 /// Why the wraps of a manifest are not believed or cannot be opened.
@@ -74,7 +76,29 @@ impl ClassKeys {
             session,
             epoch,
             keys,
+            origin: Some(derive(
+                &[],
+                &secret[..],
+                &[b"sightline origin v1", &session.0],
+            )),
         }
+    }
+
+    /// These class keys with another session's origin.
+    #[cfg(test)]
+    pub(crate) fn with_origin_of(mut self, other: &ClassKeys) -> ClassKeys {
+        self.origin.clone_from(&other.origin);
+        self
+    }
+
+    /// The key by which the ends, and no auditor, know a record of `author` for its own (PROTOCOL.md §5.3).
+    pub(crate) fn origin_key(&self, author: Author) -> Option<hmac::Key> {
+        let key = derive(
+            &[],
+            &self.origin.as_ref()?[..],
+            &[b"sightline origin author v1", &[author.0]],
+        );
+        Some(hmac::Key::new(hmac::HMAC_SHA256, &key[..]))
     }
 
     /// The key that `author` seals records of `class` with.
@@ -166,6 +190,7 @@ impl ClassKeys {
             session,
             epoch: published.epoch,
             keys,
+            origin: None,
         })
     }
 }

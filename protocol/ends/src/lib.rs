@@ -10,6 +10,7 @@ pub mod content;
 pub mod handshake;
 pub mod keys;
 pub mod now;
+pub mod proof;
 pub mod replay;
 
 pub mod rng;

@@ -1,19 +1,15 @@
 //! Sealing and opening records (PROTOCOL.md §5): AES-256-GCM by ring, one key per class, author and epoch; the nonce
-//! is lane and sequence number, which never repeat under one key.
+//! is lane and sequence number, which never repeat under one key. Behind it an HMAC that only the two ends can make:
+//! class keys are also in the auditors' hands, and an auditor must not be able to speak for an end.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use sightline_protocol::id::{Author, Lane, SessionId};
-use sightline_protocol::record::{Class, HEADER, Header, RecordError, TAG};
+use ring::hmac;
+pub use sightline_protocol::checkpoint::LaneId;
+use sightline_protocol::id::{Author, Digest, Lane, SessionId};
+use sightline_protocol::record::{Chain, Class, HEADER, Header, ORIGIN_TAG, OVERHEAD, RecordError};
 
 use crate::keys::ClassKeys;
-
-/// Where a lane belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LaneId {
-    pub author: Author,
-    pub lane: Lane,
-    pub class: Class,
-}
+use crate::proof::LaneWatch;
 
 /// The agent's control messages.
 pub const AGENT_CONTROL: LaneId = lane(Author::AGENT, 0, Class::Control);
@@ -45,6 +41,8 @@ pub enum OpenError {
     Sequence { expected: u64, found: u64 },
     #[error("the record was changed on its way")]
     Forged,
+    #[error("the record does not come from the other end")]
+    Foreign,
     #[error("no key for records of class {}", .0.word())]
     NoKey(Class),
 }
@@ -62,26 +60,65 @@ fn nonce(lane: Lane, seq: u64) -> Nonce {
     Nonce::assume_unique_for_key(bytes)
 }
 
+/// The origin tag of the record that follows `chain`, over the chain's head, the header and the ciphertext's SHA-256.
+fn origin(chain: &Chain, header: &[u8; HEADER], ciphertext: &Digest) -> [u8; 32 + HEADER + 32] {
+    let mut bytes = [0; 32 + HEADER + 32];
+    bytes[..32].copy_from_slice(&chain.head.0);
+    bytes[32..32 + HEADER].copy_from_slice(header);
+    bytes[32 + HEADER..].copy_from_slice(&ciphertext.0);
+    bytes
+}
+
+/// SHA-256 of the ciphertext, and of the ciphertext with the origin tag behind it: one pass over the bytes.
+struct Hashed(ring::digest::Context);
+
+impl Hashed {
+    fn new(ciphertext: &[u8]) -> Hashed {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        context.update(ciphertext);
+        Hashed(context)
+    }
+
+    fn ciphertext(&self) -> Digest {
+        finished(self.0.clone())
+    }
+
+    fn body(mut self, origin_tag: &[u8]) -> Digest {
+        self.0.update(origin_tag);
+        finished(self.0)
+    }
+}
+
+fn finished(context: ring::digest::Context) -> Digest {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    Digest(bytes)
+}
+
 /// Seals one lane's records, in order.
 pub struct Sealer {
     key: LessSafeKey,
+    origin: hmac::Key,
+    chain: Chain,
+    watch: LaneWatch,
     id: LaneId,
     session: SessionId,
     epoch: u32,
-    seq: u64,
     /// `mono_us` of the session's beginning.
     start_us: u64,
 }
 
 impl Sealer {
-    /// `None` if `keys` lack the lane's class.
+    /// `None` if `keys` are not an end's.
     pub fn new(keys: &ClassKeys, id: LaneId, start_us: u64) -> Option<Sealer> {
         Some(Sealer {
             key: aead(keys, id)?,
+            origin: keys.origin_key(id.author)?,
+            chain: Chain::default(),
+            watch: LaneWatch::default(),
             id,
             session: keys.session,
             epoch: keys.epoch,
-            seq: 0,
             start_us,
         })
     }
@@ -90,9 +127,15 @@ impl Sealer {
         self.id
     }
 
-    /// Header and ciphertext of one record. `plaintext` must fit its class's cap.
+    /// Sees how far this lane is, from wherever its checkpoints are signed.
+    pub fn watch(&self) -> LaneWatch {
+        self.watch.clone()
+    }
+
+    /// One whole record. `plaintext` must fit its class's cap with [`OVERHEAD`].
     pub fn seal(&mut self, plaintext: &[u8], flags: u8, now_us: u64) -> Vec<u8> {
-        let length = plaintext.len() + TAG;
+        let length = plaintext.len() + OVERHEAD;
+        let seq = self.chain.records;
         assert!(length <= self.id.class.cap(), "callers keep to the cap");
         let header = Header {
             session: self.session,
@@ -101,7 +144,7 @@ impl Sealer {
             flags,
             epoch: self.epoch,
             lane: self.id.lane,
-            seq: self.seq,
+            seq,
             time_us: now_us.saturating_sub(self.start_us),
             length: length as u32,
         }
@@ -112,20 +155,47 @@ impl Sealer {
         let tag = self
             .key
             .seal_in_place_separate_tag(
-                nonce(self.id.lane, self.seq),
+                nonce(self.id.lane, seq),
                 Aad::from(&header),
                 &mut record[HEADER..],
             )
             .expect("records are far below the cipher's limit");
         record.extend_from_slice(tag.as_ref());
-        self.seq += 1;
+        let hashed = Hashed::new(&record[HEADER..]);
+        let signed = origin(&self.chain, &header, &hashed.ciphertext());
+        let origin_tag = hmac::sign(&self.origin, &signed);
+        record.extend_from_slice(origin_tag.as_ref());
+        self.chain
+            .extend_hashed(&header, &hashed.body(origin_tag.as_ref()));
+        self.watch.moved(self.chain);
         record
+    }
+}
+
+/// What an end holds beyond the class keys, to know the other end's records from an auditor's.
+struct FromOtherEnd {
+    origin: hmac::Key,
+    chain: Chain,
+    watch: LaneWatch,
+}
+
+impl FromOtherEnd {
+    fn check(&mut self, header: &[u8; HEADER], body: &[u8]) -> Result<(), OpenError> {
+        let (ciphertext, tag) = body.split_at(body.len() - ORIGIN_TAG);
+        let hashed = Hashed::new(ciphertext);
+        let signed = origin(&self.chain, header, &hashed.ciphertext());
+        hmac::verify(&self.origin, &signed, tag).map_err(|_| OpenError::Foreign)?;
+        self.chain.extend_hashed(header, &hashed.body(tag));
+        self.watch.moved(self.chain);
+        Ok(())
     }
 }
 
 /// Opens one lane's records, in order.
 pub struct Opener {
     key: LessSafeKey,
+    /// At the ends. An auditor cannot check origin tags; it has the checkpoints.
+    other_end: Option<FromOtherEnd>,
     id: LaneId,
     session: SessionId,
     epoch: u32,
@@ -133,15 +203,27 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// From the lane's beginning.
+    /// From the lane's beginning; at an end, only what the other end sealed opens.
     pub fn new(keys: &ClassKeys, id: LaneId) -> Result<Opener, OpenError> {
-        Opener::starting_at(keys, id, 0)
+        let mut opener = Opener::starting_at(keys, id, 0)?;
+        opener.other_end = keys.origin_key(id.author).map(|origin| FromOtherEnd {
+            origin,
+            chain: Chain::default(),
+            watch: LaneWatch::default(),
+        });
+        Ok(opener)
+    }
+
+    /// Sees how far this lane is; `None` for an auditor.
+    pub fn watch(&self) -> Option<LaneWatch> {
+        self.other_end.as_ref().map(|end| end.watch.clone())
     }
 
     /// From record `seq`: for a replay that was sought.
     pub fn starting_at(keys: &ClassKeys, id: LaneId, seq: u64) -> Result<Opener, OpenError> {
         Ok(Opener {
             key: aead(keys, id).ok_or(OpenError::NoKey(id.class))?,
+            other_end: None,
             id,
             session: keys.session,
             epoch: keys.epoch,
@@ -170,13 +252,18 @@ impl Opener {
                 found: header.seq,
             });
         }
-        let mut body = record[HEADER..].to_vec();
+        let sealed = &record[HEADER..];
+        // `Header::parse` refuses a body shorter than its tags.
+        let mut body = sealed[..sealed.len() - ORIGIN_TAG].to_vec();
         let opened = self
             .key
             .open_in_place(nonce(header.lane, header.seq), Aad::from(head), &mut body)
             .map_err(|_| OpenError::Forged)?;
         let length = opened.len();
         body.truncate(length);
+        if let Some(end) = &mut self.other_end {
+            end.check(head, sealed)?;
+        }
         self.seq += 1;
         Ok((header, body))
     }
@@ -247,6 +334,19 @@ mod tests {
                     .is_err()
             );
         }
+    }
+
+    #[test]
+    fn who_holds_the_class_keys_alone_can_open_but_not_speak_for_an_end() {
+        let ends = keys(1);
+        // The same class keys with another origin: what an auditor and the relay could do together.
+        let auditor = ends.clone().with_origin_of(&keys(2));
+        let mut forged = Sealer::new(&auditor, AGENT_PICTURE, 100).unwrap();
+        let record = forged.seal(b"one", 0, 150);
+        let mut opener = Opener::new(&ends, AGENT_PICTURE).unwrap();
+        assert_eq!(opener.open(&record), Err(OpenError::Foreign));
+        let mut replay = Opener::starting_at(&ends, AGENT_PICTURE, 0).unwrap();
+        assert_eq!(replay.open(&record).unwrap().1, b"one");
     }
 
     #[test]

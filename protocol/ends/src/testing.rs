@@ -163,6 +163,8 @@ pub fn plan() -> Plan {
             offered: all(),
             countdown_s: 60,
             grant_ms: 3_600_000,
+            number: 1,
+            previous: None,
         },
         technician: TechnicianSetup {
             credential: Signed::sign(&credential, &org.issuer),

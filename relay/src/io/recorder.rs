@@ -35,8 +35,11 @@ pub const UNSYNCED: usize = 8 << 20;
 /// Bytes waiting for which the writer is woken before its time.
 const BATCH: usize = 1 << 20;
 
-/// Reserved beyond [`UNSYNCED`] for receipts and the closing entry.
-const SLACK: u64 = 64 << 10;
+/// Checkpoints handed over and not yet synced, in bytes at most: hundreds of usual ones.
+const CHECKPOINTS: usize = 256 << 10;
+
+/// Reserved beyond [`UNSYNCED`] for checkpoints, receipts and the closing entry.
+const SLACK: u64 = CHECKPOINTS as u64 + (64 << 10);
 
 /// Parts of one write: the system's own bound is 1,024.
 const PARTS: usize = 512;
@@ -77,9 +80,11 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    records: Vec<Bytes>,
+    entries: Vec<(Kind, Bytes)>,
     bytes: usize,
     close: Option<CloseCode>,
+    /// Bytes of checkpoints since the last sync.
+    checkpoints: usize,
 }
 
 /// The recorder takes no more.
@@ -121,19 +126,17 @@ impl Recorder {
         let bytes = (record.len() + ENTRY_HEAD) as u32;
         let room = self.shared.room.acquire_many(bytes).await;
         room.map_err(|_| Stopped)?.forget();
+        self.shared.push(self.shared.lock(), Kind::Record, record)
+    }
+
+    /// Hands over an author's checkpoint. Never waits; an author that hands over more than the disk takes is refused.
+    pub fn checkpoint(&self, signed: Bytes) -> Result<(), Stopped> {
         let mut queue = self.shared.lock();
-        if queue.close.is_some() {
+        queue.checkpoints += signed.len() + ENTRY_HEAD;
+        if queue.checkpoints > CHECKPOINTS {
             return Err(Stopped);
         }
-        let before = queue.bytes;
-        queue.bytes += bytes as usize;
-        queue.records.push(record);
-        let wake = before == 0 || (before < BATCH && queue.bytes >= BATCH);
-        drop(queue);
-        if wake {
-            self.shared.wake.notify_one();
-        }
-        Ok(())
+        self.shared.push(queue, Kind::Checkpoint, signed)
     }
 
     /// Writes what was handed over and the closing entry, and seals. The first code counts.
@@ -153,6 +156,26 @@ impl Drop for Recorder {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(
+        &self,
+        mut queue: MutexGuard<'_, Queue>,
+        kind: Kind,
+        body: Bytes,
+    ) -> Result<(), Stopped> {
+        if queue.close.is_some() {
+            return Err(Stopped);
+        }
+        let before = queue.bytes;
+        queue.bytes += body.len() + ENTRY_HEAD;
+        queue.entries.push((kind, body));
+        let wake = before == 0 || (before < BATCH && queue.bytes >= BATCH);
+        drop(queue);
+        if wake {
+            self.wake.notify_one();
+        }
+        Ok(())
     }
 
     /// Waits for something to do, and a little longer to do it in large pieces.
@@ -183,9 +206,10 @@ impl Shared {
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let taken = Queue {
-            records: std::mem::take(&mut queue.records),
+            entries: std::mem::take(&mut queue.entries),
             bytes: queue.bytes,
             close: queue.close,
+            checkpoints: 0,
         };
         queue.bytes = 0;
         taken
@@ -254,7 +278,7 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
     fn run(mut self, bytes: &mut u64) -> io::Result<()> {
         loop {
             let taken = self.shared.take(self.commit_at);
-            self.write(&taken.records)?;
+            self.write(&taken.entries)?;
             *bytes = self.length;
             let due = self.commit_at.is_some_and(|at| at <= Instant::now());
             match taken.close {
@@ -265,22 +289,24 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
         }
     }
 
-    fn write(&mut self, records: &[Bytes]) -> io::Result<()> {
-        for some in records.chunks(PARTS / 2) {
+    fn write(&mut self, entries: &[(Kind, Bytes)]) -> io::Result<()> {
+        for some in entries.chunks(PARTS / 2) {
             let heads: Vec<[u8; ENTRY_HEAD]> = some
                 .iter()
-                .map(|record| entry_head(Kind::Record, &[record]))
+                .map(|(kind, body)| entry_head(*kind, &[body]))
                 .collect();
             let mut parts: Vec<IoSlice<'_>> = heads
                 .iter()
                 .zip(some)
-                .flat_map(|(head, record)| [IoSlice::new(head), IoSlice::new(record)])
+                .flat_map(|(head, (_, body))| [IoSlice::new(head), IoSlice::new(body)])
                 .collect();
             let bytes: usize = parts.iter().map(|part| part.len()).sum();
             self.file.append(&mut parts)?;
             self.length += bytes as u64;
-            self.records += some.len() as u64;
-            self.unsynced += bytes;
+            for (_, record) in some.iter().filter(|(kind, _)| *kind == Kind::Record) {
+                self.records += 1;
+                self.unsynced += record.len() + ENTRY_HEAD;
+            }
             self.commit_at
                 .get_or_insert_with(|| Instant::now() + COMMIT);
         }
@@ -291,6 +317,7 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
     fn commit(&mut self) -> io::Result<()> {
         self.file.sync()?;
         self.receipt()?;
+        self.shared.lock().checkpoints = 0;
         let synced = std::mem::take(&mut self.unsynced);
         self.commit_at = None;
         if self.full {

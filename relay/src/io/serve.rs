@@ -10,9 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ring::rand::{SecureRandom, SystemRandom};
 use sightline_link::{Arrived, LinkError, RelayListener};
 use sightline_protocol::broker::{Begin, FromRelay, Over, ToRelay};
+use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, PublicKey, SessionId};
-use sightline_protocol::statement::SigningKey;
+use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::OrgBundle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -33,8 +34,9 @@ const EVENTS: usize = 1_024;
 /// How often what is over its time is let go; a claim looks at the clock itself.
 const EXPIRE: Duration = Duration::from_secs(5);
 
-/// The author's last records may come after its farewell, which is on a faster stream.
-const LAST_RECORDS: Duration = Duration::from_millis(500);
+/// The author's last records may come after its farewell, which is on a faster stream; and the other end signs off
+/// when it has heard of the end.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 /// The last receipt comes before the farewell, unless the disk takes longer than this.
 const LAST_RECEIPT: Duration = Duration::from_secs(2);
@@ -177,6 +179,9 @@ impl State {
                     self.refused(conn, CloseCode::ProtocolViolation, what);
                 }
                 self.conns.remove(&conn);
+                for live in self.sessions.values() {
+                    live.session.gone(conn);
+                }
                 let effects = self.broker.leave(conn);
                 self.apply(effects);
             }
@@ -210,9 +215,35 @@ impl State {
             }
             ToRelay::Begin(begin) => return self.begin(conn, begin),
             ToRelay::Over(over) => self.broker.over(conn, &over),
+            ToRelay::Checkpoint(signed) => return self.checkpoint(conn, &signed),
             ToRelay::Hello(_) => vec![Effect::Close(conn, CloseCode::ProtocolViolation)],
         };
         self.apply(effects);
+    }
+
+    /// A member's checkpoint: recorded, and passed on to the other end. One that comes after the end is late.
+    fn checkpoint(&mut self, conn: ConnId, signed: &Signed<Checkpoint>) {
+        let Some(entered) = self.conns.get(&conn) else {
+            return;
+        };
+        let verdict = match signed.verify(&entered.key) {
+            Err(_) => Err("a checkpoint that is not genuine"),
+            Ok(checkpoint) => match self.sessions.get(&checkpoint.session) {
+                None => return,
+                Some(live) => live.session.checkpoint(conn, signed, &checkpoint),
+            },
+        };
+        match verdict {
+            Ok(others) => {
+                for other in others.iter().filter_map(|other| self.conns.get(other)) {
+                    other.outbox.send(FromRelay::Checkpoint(signed.clone()));
+                }
+            }
+            Err(why) => {
+                tracing::warn!(conn = conn.0, why, "violation");
+                self.apply(vec![Effect::Close(conn, CloseCode::ProtocolViolation)]);
+            }
+        }
     }
 
     fn arrived(&mut self, conn: ConnId, arrived: Arrived) {

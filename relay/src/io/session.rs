@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use sightline_link::{LaneReceiver, Link};
 use sightline_protocol::broker::LaneOpening;
+use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, Lane, SessionId};
+use sightline_protocol::statement::Signed;
+use sightline_protocol::wire;
 use tokio::sync::{Semaphore, watch};
 
 use crate::io::forward;
@@ -60,6 +63,10 @@ pub struct Member {
     /// Lanes that it has opened and not ended.
     open: watch::Sender<usize>,
     used: Mutex<HashSet<Lane>>,
+    /// Its checkpoints so far.
+    checkpoints: AtomicU64,
+    /// It has signed its last checkpoint, or it is gone.
+    signed_off: watch::Sender<bool>,
 }
 
 /// What waits to be sent to one reader, on all its lanes.
@@ -85,6 +92,8 @@ impl Member {
             }),
             open: watch::Sender::new(0),
             used: Mutex::default(),
+            checkpoints: AtomicU64::new(0),
+            signed_off: watch::Sender::new(false),
         }
     }
 
@@ -136,12 +145,49 @@ impl Session {
         });
     }
 
-    /// Lets the lanes of the member who ended the session come to their end, for at most `within`; then stops
-    /// all lanes and closes the recording.
+    /// The next checkpoint of the member at `from`: recorded. Gives the members to whom it is to be passed on.
+    pub fn checkpoint(
+        &self,
+        from: ConnId,
+        signed: &Signed<Checkpoint>,
+        checkpoint: &Checkpoint,
+    ) -> Result<Vec<ConnId>, &'static str> {
+        let member = self.members.iter().find(|m| m.conn == from);
+        let member = member.ok_or("a checkpoint from outside the session")?;
+        let number = member.checkpoints.fetch_add(1, Ordering::Relaxed);
+        if checkpoint.author != member.author || checkpoint.number != number {
+            return Err("a checkpoint out of turn");
+        }
+        let recorded = self.recorder.checkpoint(wire::encode(signed).into());
+        if checkpoint.close.is_some() {
+            member.signed_off.send_replace(true);
+        }
+        let others = self.members.iter().map(|m| m.conn);
+        Ok(match recorded {
+            Ok(()) => others.filter(|conn| *conn != from).collect(),
+            // The recording is closed, or there are more than the disk takes: what is not recorded is not passed on.
+            Err(_) => Vec::new(),
+        })
+    }
+
+    /// This member's connection is gone: nothing more is waited for.
+    pub fn gone(&self, conn: ConnId) {
+        for member in self.members.iter().filter(|m| m.conn == conn) {
+            member.signed_off.send_replace(true);
+        }
+    }
+
+    /// Lets the lanes of the member who ended the session come to their end, and both ends sign off, for at most
+    /// `within`; then stops all lanes and closes the recording.
     pub async fn end(&self, by: Option<ConnId>, code: CloseCode, within: Duration) {
         if let Some(member) = self.members.iter().find(|m| Some(m.conn) == by) {
-            let mut open = member.open.subscribe();
-            let _ = tokio::time::timeout(within, open.wait_for(|open| *open == 0)).await;
+            let last_words = async {
+                let _ = member.open.subscribe().wait_for(|open| *open == 0).await;
+                for member in &self.members {
+                    let _ = member.signed_off.subscribe().wait_for(|off| *off).await;
+                }
+            };
+            let _ = tokio::time::timeout(within, last_words).await;
         }
         self.stop.send_replace(true);
         self.recorder.close(code);

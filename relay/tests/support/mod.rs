@@ -15,6 +15,7 @@ use sightline_link::{
 };
 use sightline_protocol::broker::{Begin, FromRelay, Hello, LaneOpening, Over, ToRelay, VERSION};
 use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, Digest, Lane, Nameplate, PublicKey, SessionId};
 use sightline_protocol::record::{Class, Header};
@@ -405,6 +406,8 @@ impl Joined {
         };
         let manifest = Manifest {
             session: self.session,
+            number: 1,
+            previous: None,
             bundle: org.bundle.clone(),
             agent,
             technicians: vec![Participant {
@@ -484,6 +487,7 @@ pub struct Held {
     pub manifest: Option<SealedManifest>,
     pub records: Vec<Vec<u8>>,
     pub receipts: Vec<Signed<Receipt>>,
+    pub checkpoints: Vec<Signed<Checkpoint>>,
     pub close: Option<CloseCode>,
     pub length: u64,
 }
@@ -498,6 +502,7 @@ pub fn read_recording(path: &Path) -> Held {
             Entry::Manifest(manifest) => held.manifest = Some(*manifest),
             Entry::Record(bytes) => held.records.push(bytes),
             Entry::Receipt(receipt) => held.receipts.push(receipt),
+            Entry::Checkpoint(signed) => held.checkpoints.push(signed),
             Entry::Close(code) => held.close = Some(CloseCode::from_number(code)),
         }
     }

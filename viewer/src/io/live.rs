@@ -51,6 +51,7 @@ enum Happened {
     Relay(Result<FromRelay, CloseCode>),
     Did(Did),
     Ping,
+    CheckpointDue,
     Interrupted,
 }
 
@@ -152,12 +153,24 @@ impl Running {
                     return code;
                 }
             }
+            if let Some(signed) = self.machine.checkpoint(self.clock.now())
+                && let Err(error) = self.broker.checkpoint(signed).await
+            {
+                self.machine.close(error.code());
+                continue;
+            }
             let happened = self.next().await;
             self.happened(happened);
         }
     }
 
     async fn next(&mut self) -> Happened {
+        let checkpoint_due = async {
+            match self.machine.poll_checkpoint_us() {
+                Some(at) => sleep_until(self.clock.at(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             Some(did) = self.did.recv() => Happened::Did(did),
@@ -165,6 +178,7 @@ impl Running {
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             arrived = self.link.accept() => Happened::Arrived(arrived),
             () = sleep_until(self.next_ping) => Happened::Ping,
+            () = checkpoint_due => Happened::CheckpointDue,
             () = self.interrupt.pressed() => Happened::Interrupted,
         }
     }
@@ -182,6 +196,10 @@ impl Running {
             Happened::Relay(Ok(FromRelay::Over(over))) if over.session == self.session => {
                 self.drain_then_close(over.code);
             }
+            Happened::Relay(Ok(FromRelay::Checkpoint(signed))) => {
+                self.machine.handle_checkpoint(&signed, now);
+            }
+            Happened::CheckpointDue => {} // the loop signs it
             Happened::Relay(Ok(_)) => {}
             Happened::Relay(Err(code)) => self.machine.close(code),
             Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
@@ -325,9 +343,13 @@ impl Running {
         } else {
             self.window.ended(sentence(&code.to_string()));
         }
+        let last = self.machine.last_checkpoint(code, self.clock.now());
         let flush = async {
             self.input.finish().await;
             self.control.finish().await;
+            if let Some(last) = last {
+                let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
+            }
             let _ = self.broker.over(self.session, code).await;
         };
         let _ = tokio::time::timeout(FAREWELL, flush).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sightline_protocol::capability::Capabilities;
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::id::{Author, Nameplate, PublicKey, SessionId};
+use sightline_protocol::id::{Author, Digest, Nameplate, PublicKey, SessionId};
 use sightline_protocol::recording::SealedManifest;
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::{
@@ -43,6 +43,9 @@ pub struct AgentSetup {
     pub countdown_s: u32,
     /// How long grants live at most, in milliseconds.
     pub grant_ms: u64,
+    /// This session's number by the agent's own count, and the manifest of the one before it.
+    pub number: u64,
+    pub previous: Option<Digest>,
 }
 
 /// What the user is asked. Everything in it is verified or made harmless.
@@ -442,6 +445,8 @@ impl AgentHandshake {
         let manifest = Signed::sign(
             &Manifest {
                 session,
+                number: self.setup.number,
+                previous: self.setup.previous,
                 bundle: self.setup.bundle.clone(),
                 agent: self.setup.key.public(),
                 technicians: vec![Participant {
@@ -495,10 +500,14 @@ impl AgentHandshake {
             &proposed.manifest,
             self.setup.session,
         )?;
-        self.tunnel.send(&FromAgent::Begun(receipt));
+        self.tunnel.send(&FromAgent::Begun(receipt.clone()));
         self.events
             .push_back(AgentEvent::Established(Box::new(Established {
                 session: self.setup.session,
+                key: Arc::clone(&self.setup.key),
+                peer: self.setup.technician,
+                manifest: proposed.manifest.digest(),
+                receipt,
                 keys: proposed.keys,
                 consent: proposed.consent,
                 technician_name: proposed.technician_name,

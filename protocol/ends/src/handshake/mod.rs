@@ -13,9 +13,11 @@ mod tests;
 pub use agent::{AgentEvent, AgentHandshake, AgentSetup, ConsentQuestion};
 pub use technician::{TechnicianEvent, TechnicianHandshake, TechnicianSetup};
 
+use std::sync::Arc;
+
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::id::SessionId;
-use sightline_protocol::statement::Signed;
+use sightline_protocol::id::{Digest, PublicKey, SessionId};
+use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::{Consent, Manifest, OrgBundle, Receipt};
 
 use crate::keys::ClassKeys;
@@ -33,6 +35,14 @@ pub const NAME_CAP: usize = 80;
 /// What both ends have at the end of the handshake.
 pub struct Established {
     pub session: SessionId,
+    /// This end's own key, which signs its checkpoints.
+    pub key: Arc<SigningKey>,
+    /// The other end's.
+    pub peer: PublicKey,
+    /// [`Signed::digest`] of the manifest.
+    pub manifest: Digest,
+    /// The relay's first receipt.
+    pub receipt: Signed<Receipt>,
     pub keys: ClassKeys,
     pub consent: Consent,
     pub technician_name: String,

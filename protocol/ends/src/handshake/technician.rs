@@ -396,9 +396,14 @@ impl TechnicianHandshake {
         receipt: Signed<Receipt>,
     ) -> Step {
         check_receipt(&receipt, &self.bundle, &manifest, self.setup.session)?;
+        let peer = self.agent()?;
         self.events
             .push_back(TechnicianEvent::Established(Box::new(Established {
                 session: self.setup.session,
+                key: Arc::clone(&self.setup.key),
+                peer,
+                manifest: manifest.digest(),
+                receipt,
                 keys,
                 consent,
                 technician_name: self.setup.name.clone(),

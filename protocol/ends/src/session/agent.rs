@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 
 use sightline_protocol::capability::Capabilities;
+use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::Author;
 use sightline_protocol::record::Class;
+use sightline_protocol::statement::Signed;
 use sightline_protocol::wire;
 
 use super::held::Held;
@@ -13,6 +16,7 @@ use crate::consent::{Grant, Grants, Refused, Revoker, kind};
 use crate::content::{Control, Input};
 use crate::handshake::Established;
 use crate::now::Now;
+use crate::proof::{Dispute, Proof};
 use crate::seal::{
     AGENT_CONTROL, AGENT_PICTURE, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
 };
@@ -43,6 +47,7 @@ pub struct AgentSession {
     grants: Grants,
     control: Sealer,
     picture: Option<Sealer>,
+    proof: Proof,
     from_control: Opener,
     from_input: Opener,
     /// The user is answering a question: no remote input until then, whatever was granted.
@@ -62,12 +67,20 @@ impl AgentSession {
         let sealer = |id| Sealer::new(keys, id, now.mono_us).expect("the ends have all keys");
         let opener = |id| Opener::new(keys, id).expect("the ends have all keys");
         let consent = &established.consent;
+        let (control, picture) = (sealer(AGENT_CONTROL), sealer(AGENT_PICTURE));
+        let (from_control, from_input) = (opener(TECHNICIAN_CONTROL), opener(TECHNICIAN_INPUT));
+        let mut proof = Proof::new(established, Author::AGENT, now);
+        proof.add(AGENT_CONTROL, control.watch());
+        proof.add(AGENT_PICTURE, picture.watch());
+        proof.listen(TECHNICIAN_CONTROL, &from_control);
+        proof.listen(TECHNICIAN_INPUT, &from_input);
         AgentSession {
             grants: Grants::new(consent.granted, consent.until_ms),
-            control: sealer(AGENT_CONTROL),
-            picture: Some(sealer(AGENT_PICTURE)),
-            from_control: opener(TECHNICIAN_CONTROL),
-            from_input: opener(TECHNICIAN_INPUT),
+            control,
+            picture: Some(picture),
+            proof,
+            from_control,
+            from_input,
             prompt_open: false,
             held: Held::default(),
             heard_us: now.mono_us,
@@ -110,22 +123,64 @@ impl AgentSession {
                 self.end(CloseCode::ProtocolViolation, now);
             }
         }
+        let lane = match class {
+            Class::Input => TECHNICIAN_INPUT,
+            _ => TECHNICIAN_CONTROL,
+        };
+        if let Err(dispute) = self.proof.arrived(lane, now) {
+            self.dispute(&dispute, now);
+        }
+    }
+
+    /// The technician's checkpoint. One that does not say what arrived ends the session.
+    pub fn handle_checkpoint(&mut self, signed: &Signed<Checkpoint>, now: Now) {
+        if self.over {
+            return;
+        }
+        if let Err(dispute) = self.proof.handle(signed) {
+            self.dispute(&dispute, now);
+        }
+    }
+
+    fn dispute(&mut self, dispute: &Dispute, now: Now) {
+        self.drop_one(&dispute.to_string());
+        self.end(CloseCode::Disputed, now);
+    }
+
+    /// This end's checkpoint, if one is due or the grants changed. To be asked for before more is handled.
+    pub fn checkpoint(&mut self, now: Now) -> Option<Signed<Checkpoint>> {
+        self.proof.poll(self.grants.capabilities(), now)
+    }
+
+    /// `mono_us` at which [`AgentSession::checkpoint`] wants to be called.
+    pub fn poll_checkpoint_us(&self) -> Option<u64> {
+        self.proof.due_us()
+    }
+
+    /// The last checkpoint, once nothing more is sealed.
+    pub fn last_checkpoint(&mut self, code: CloseCode, now: Now) -> Option<Signed<Checkpoint>> {
+        self.proof.close(code, now)
     }
 
     fn input(&mut self, record: &[u8], now: Now) -> Result<(), String> {
-        let (_, body) = self.from_input.open(record).map_err(|e| e.to_string())?;
-        let input: Input = wire::decode(&body).map_err(|e| e.to_string())?;
-        if self.prompt_open {
-            self.refuse("the user is answering a question", now);
-            return Ok(());
-        }
-        match self.grants.live::<kind::Control>(now.unix_ms) {
-            Ok(grant) => {
-                self.held.note(&input);
-                self.effects.push_back(AgentEffect::Act(grant, input));
+        let (header, body) = self.from_input.open(record).map_err(|e| e.to_string())?;
+        let input: Result<Input, _> = wire::decode(&body);
+        let refused = match input {
+            Ok(input) if !self.prompt_open => {
+                match self.grants.live::<kind::Control>(now.unix_ms) {
+                    Ok(grant) => {
+                        self.held.note(&input);
+                        self.effects.push_back(AgentEffect::Act(grant, input));
+                        return Ok(());
+                    }
+                    Err(refused) => Ok(refused.to_string()),
+                }
             }
-            Err(refused) => self.refuse(&refused.to_string(), now),
-        }
+            Ok(_) => Ok("the user is answering a question".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        self.proof.refuse(TECHNICIAN_INPUT, header.seq);
+        self.refuse(&refused?, now);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ pub use agent::{AgentEffect, AgentSession};
 pub use technician::{TechnicianEffect, TechnicianSession};
 
 use serde::Serialize;
-use sightline_protocol::record::{Class, FLAG_WHOLE, TAG};
+use sightline_protocol::record::{Class, FLAG_WHOLE, OVERHEAD};
 use sightline_protocol::wire;
 
 use crate::content::{Control, Layout, Scene};
@@ -56,7 +56,7 @@ pub fn seal_start(sealer: &mut Sealer, layout: &Layout, now_us: u64) -> Vec<u8> 
 /// Seals any other content of the picture lane; `None` if it is too large for a record (an absurd pointer shape).
 pub fn seal_scene(sealer: &mut Sealer, scene: &Scene, now_us: u64) -> Option<Vec<u8>> {
     let plaintext = wire::encode(scene);
-    let fits = plaintext.len() + TAG <= Class::Picture.cap();
+    let fits = plaintext.len() + OVERHEAD <= Class::Picture.cap();
     fits.then(|| sealer.seal(&plaintext, 0, now_us))
 }
 

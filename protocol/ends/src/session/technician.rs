@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 
 use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::Author;
 use sightline_protocol::record::Class;
+use sightline_protocol::statement::Signed;
 use sightline_protocol::wire;
 
 use super::echo::OwnMoves;
@@ -13,6 +16,7 @@ use super::{bye, seal};
 use crate::content::{Control, Input, Scene};
 use crate::handshake::Established;
 use crate::now::Now;
+use crate::proof::Proof;
 use crate::seal::{
     AGENT_CONTROL, AGENT_PICTURE, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
 };
@@ -40,6 +44,7 @@ pub struct TechnicianSession {
     allowed: Capabilities,
     control: Sealer,
     input: Sealer,
+    proof: Proof,
     from_control: Opener,
     from_picture: Opener,
     /// The ping on its way: its number and when it went.
@@ -56,12 +61,20 @@ impl TechnicianSession {
         let keys = &established.keys;
         let sealer = |id| Sealer::new(keys, id, now.mono_us).expect("the ends have all keys");
         let opener = |id| Opener::new(keys, id).expect("the ends have all keys");
+        let (control, input) = (sealer(TECHNICIAN_CONTROL), sealer(TECHNICIAN_INPUT));
+        let (from_control, from_picture) = (opener(AGENT_CONTROL), opener(AGENT_PICTURE));
+        let mut proof = Proof::new(established, Author::FIRST_TECHNICIAN, now);
+        proof.add(TECHNICIAN_CONTROL, control.watch());
+        proof.add(TECHNICIAN_INPUT, input.watch());
+        proof.listen(AGENT_CONTROL, &from_control);
+        proof.listen(AGENT_PICTURE, &from_picture);
         TechnicianSession {
             allowed: established.consent.granted,
-            control: sealer(TECHNICIAN_CONTROL),
-            input: sealer(TECHNICIAN_INPUT),
-            from_control: opener(AGENT_CONTROL),
-            from_picture: opener(AGENT_PICTURE),
+            control,
+            input,
+            proof,
+            from_control,
+            from_picture,
             ping: None,
             pings: 0,
             held: Held::default(),
@@ -86,8 +99,37 @@ impl TechnicianSession {
             _ => Err(()),
         };
         if understood.is_err() {
-            self.leave(CloseCode::ProtocolViolation, now);
+            return self.leave(CloseCode::ProtocolViolation, now);
         }
+        let lane = match class {
+            Class::Picture => AGENT_PICTURE,
+            _ => AGENT_CONTROL,
+        };
+        if self.proof.arrived(lane, now).is_err() {
+            self.leave(CloseCode::Disputed, now);
+        }
+    }
+
+    /// The agent's checkpoint. One that does not say what arrived ends the session.
+    pub fn handle_checkpoint(&mut self, signed: &Signed<Checkpoint>, now: Now) {
+        if !self.over && self.proof.handle(signed).is_err() {
+            self.leave(CloseCode::Disputed, now);
+        }
+    }
+
+    /// This end's checkpoint, if one is due.
+    pub fn checkpoint(&mut self, now: Now) -> Option<Signed<Checkpoint>> {
+        self.proof.poll(self.allowed, now)
+    }
+
+    /// `mono_us` at which [`TechnicianSession::checkpoint`] wants to be called.
+    pub fn poll_checkpoint_us(&self) -> Option<u64> {
+        self.proof.due_us()
+    }
+
+    /// The last checkpoint, once nothing more is sealed.
+    pub fn last_checkpoint(&mut self, code: CloseCode, now: Now) -> Option<Signed<Checkpoint>> {
+        self.proof.close(code, now)
     }
 
     fn picture(&mut self, record: &[u8]) -> Result<(), ()> {
