@@ -4,13 +4,17 @@ use std::process::ExitCode;
 
 use sightline_protocol::close::CloseCode;
 
+/// A search that could not read everything it was asked to read.
+pub const PARTLY: u8 = 3;
+
 /// The table as the programs' `--help` shows it.
 pub fn table() -> String {
     let mut lines = vec![
         "Exit codes:".to_owned(),
         "   0  done, or the session ended in order".to_owned(),
-        "   1  it could not be done; the message says why".to_owned(),
+        "   1  it could not be done, and the message says why; `search` found nothing".to_owned(),
         "   2  wrong usage".to_owned(),
+        "   3  `search` could not read everything; the messages say what".to_owned(),
     ];
     for code in CloseCode::ALL.iter().filter(|code| code.exit_code() != 0) {
         lines.push(format!("  {:>2}  {}", code.exit_code(), code.sentence()));

@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sightline::io::connect::{self, ConnectOptions};
+use sightline::io::evidence::export::{self, ExportArgs};
+use sightline::io::evidence::search::{self, SearchArgs};
 use sightline::io::org::{self, OrgCommand};
 use sightline::io::replay;
+use sightline::pure::evidence::rows;
 use sightline_ends::handshake::{REASON_CAP, TICKET_CAP};
 use sightline_program::report::Report;
 use sightline_program::{exit, log};
@@ -41,6 +44,11 @@ enum Command {
         #[arg(long, default_value_t = 1.0, value_parser = speed)]
         speed: f64,
     },
+    /// Auditor: a recording as a film, a terminal's cast, or a log of its events.
+    #[command(after_long_help = rows::FIELDS)]
+    Export(ExportArgs),
+    /// Auditor: find words in recordings.
+    Search(SearchArgs),
     /// Administrator: the organisation, its technicians and its auditors.
     Org {
         /// The organisation's folder. It holds the root key: keep it safe, and off the relay.
@@ -183,6 +191,8 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
             }
             return Ok(exit::code(code));
         }
+        Command::Export(args) => export::run(&args, report)?,
+        Command::Search(args) => return search::run(&args, report),
         Command::Org { dir, command } => org::run(&dir, command, report)?,
     }
     Ok(ExitCode::SUCCESS)

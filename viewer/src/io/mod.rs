@@ -1,6 +1,7 @@
 //! What joins: the window, the terminal, the network, files. Decides nothing.
 
 pub mod connect;
+pub mod evidence;
 mod handshake;
 mod interrupt;
 mod live;

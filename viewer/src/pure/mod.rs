@@ -4,6 +4,7 @@ pub mod area;
 pub mod bar;
 pub mod compose;
 pub mod digits;
+pub mod evidence;
 pub mod fit;
 pub mod keymap;
 pub mod playback;

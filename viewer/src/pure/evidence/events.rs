@@ -1,0 +1,530 @@
+//! A recording as events: what people read, search and feed to other systems. Keys become texts, terminals' bytes become
+//! lines, pictures become counts, and what this auditor may not open is said to be there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sightline_ends::content::{
+    Button, Chat, Control, Direction, FileNote, Input, Scene, ShellInput, ShellOutput,
+};
+use sightline_ends::replay::Content;
+use sightline_protocol::id::Author;
+use sightline_protocol::record::{Class, Header};
+
+use super::lines::{self, Lines};
+use super::typed::{self, Typing};
+
+/// Pictures and movements are counted for so long before an event says how many: 60 s.
+const COUNTED: Duration = Duration::from_secs(60);
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// By the author's clock, since the session began.
+    pub at: Duration,
+    /// `None`: the recording itself says it.
+    pub author: Option<Author>,
+    pub class: Option<Class>,
+    pub lane: Option<u32>,
+    /// A fixed word: `typed`, `shell-output`, `window`, …
+    pub kind: &'static str,
+    /// What a person reads, and a search looks through.
+    pub text: String,
+    /// Typed text after its corrections.
+    pub edited: Option<String>,
+    /// Details under flat names.
+    pub facts: Vec<(&'static str, Value)>,
+}
+
+impl Event {
+    /// An event that the recording itself tells.
+    pub fn of_recording(at: Duration, kind: &'static str, text: String) -> Event {
+        Event {
+            at,
+            author: None,
+            class: None,
+            lane: None,
+            kind,
+            text,
+            edited: None,
+            facts: Vec::new(),
+        }
+    }
+
+    fn new(header: &Header, kind: &'static str, text: impl Into<String>) -> Event {
+        Event {
+            author: Some(header.author),
+            class: Some(header.class),
+            lane: Some(header.lane.0),
+            ..Event::of_recording(at(header), kind, text.into())
+        }
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Event {
+        self.facts.push((name, value.into()));
+        self
+    }
+}
+
+fn at(header: &Header) -> Duration {
+    Duration::from_micros(header.time_us)
+}
+
+/// Things of one kind that are counted.
+struct Count {
+    /// Where and when the first one was.
+    first: Header,
+    last: Duration,
+    records: u64,
+    bytes: u64,
+    /// Pictures that were ended, or movements.
+    times: u64,
+}
+
+impl Count {
+    fn add(place: &mut Option<Count>, header: &Header, times: u64) {
+        let count = place.get_or_insert_with(|| Count {
+            first: *header,
+            last: at(header),
+            records: 0,
+            bytes: 0,
+            times: 0,
+        });
+        count.last = at(header);
+        count.records += 1;
+        count.bytes += u64::from(header.length);
+        count.times += times;
+    }
+}
+
+/// A terminal's two directions.
+#[derive(Default)]
+struct Terminal {
+    output: Lines,
+    output_from: Option<Header>,
+    input: Lines,
+    input_from: Option<Header>,
+}
+
+/// Makes events of records, in the order in which they stand. Holds what is not finished yet, and no more.
+#[derive(Default)]
+pub struct Events {
+    typing: Typing,
+    typing_from: Option<Header>,
+    terminals: BTreeMap<u32, Terminal>,
+    pictures: Option<Count>,
+    pointing: Option<Count>,
+    pointer: (i32, i32),
+    title: Option<String>,
+    size: Option<(u32, u32)>,
+    closed: BTreeMap<Class, Option<Count>>,
+    out: Vec<Event>,
+}
+
+impl Events {
+    /// The events that are known with this record.
+    pub fn take(&mut self, header: &Header, content: &Content) -> Vec<Event> {
+        self.due(at(header));
+        match content {
+            Content::Scene(scene) => self.scene(header, scene),
+            Content::Input(input) => self.input(header, input),
+            Content::Control(control) => self.control(header, control),
+            Content::ShellInput(input) => self.shell_input(header, input),
+            Content::ShellOutput(output) => self.shell_output(header, output),
+            Content::Chat(Chat::Say { text }) => {
+                self.say(Event::new(header, "chat", text.as_str()))
+            }
+            Content::File(note) => self.say(file(header, note)),
+            Content::Sealed | Content::Undefined => {
+                Count::add(self.closed.entry(header.class).or_default(), header, 0);
+            }
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// What is left at the end of the recording.
+    pub fn finish(&mut self) -> Vec<Event> {
+        let run = self.typing.finish();
+        self.typed(run);
+        let lanes: Vec<u32> = self.terminals.keys().copied().collect();
+        for lane in lanes {
+            self.terminal_ends(lane);
+        }
+        self.counted();
+        for (class, count) in std::mem::take(&mut self.closed) {
+            let Some(count) = count else { continue };
+            let (words, records) = (class.word(), count.records);
+            let text = format!("{records} records of class {words} that this key does not open");
+            let event = Event::new(&count.first, "sealed", text)
+                .with("sightline.records", records)
+                .with("sightline.bytes", count.bytes)
+                .with("sightline.until_us", micros(count.last));
+            self.out.push(Event {
+                lane: None,
+                ..event
+            });
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn say(&mut self, event: Event) {
+        self.out.push(event);
+    }
+
+    /// What ends because time has passed.
+    fn due(&mut self, now: Duration) {
+        let run = self.typing.due(now);
+        self.typed(run);
+        for (lane, terminal) in &mut self.terminals {
+            let (output, input) = (terminal.output.due(now), terminal.input.due(now));
+            let made = [
+                shell("shell-output", *lane, terminal.output_from.as_ref(), output),
+                shell("shell-input", *lane, terminal.input_from.as_ref(), input),
+            ];
+            self.out.extend(made.into_iter().flatten());
+        }
+        let begun = [&self.pictures, &self.pointing].into_iter().flatten();
+        if begun
+            .map(|count| at(&count.first))
+            .any(|first| now.saturating_sub(first) > COUNTED)
+        {
+            self.counted();
+        }
+    }
+
+    fn counted(&mut self) {
+        if let Some(count) = self.pictures.take() {
+            let text = format!("{} picture updates", count.times);
+            self.say(
+                Event::new(&count.first, "pictures", text)
+                    .with("sightline.updates", count.times)
+                    .with("sightline.bytes", count.bytes)
+                    .with("sightline.until_us", micros(count.last)),
+            );
+        }
+        if let Some(count) = self.pointing.take() {
+            let text = format!("{} movements of pointer and wheel", count.times);
+            self.say(
+                Event::new(&count.first, "pointing", text)
+                    .with("sightline.movements", count.times)
+                    .with("sightline.until_us", micros(count.last)),
+            );
+        }
+    }
+
+    fn scene(&mut self, header: &Header, scene: &Scene) {
+        match scene {
+            Scene::Update { last, .. } => Count::add(&mut self.pictures, header, u64::from(*last)),
+            Scene::Layout(layout) if self.size != Some((layout.width, layout.height)) => {
+                self.size = Some((layout.width, layout.height));
+                let text = format!("{} × {} pixels", layout.width, layout.height);
+                self.say(
+                    Event::new(header, "screen", text)
+                        .with("sightline.width", layout.width)
+                        .with("sightline.height", layout.height)
+                        .with("sightline.monitors", layout.monitors.len()),
+                );
+            }
+            Scene::Window { title } if self.title.as_ref() != Some(title) => {
+                self.title = Some(title.clone());
+                self.say(Event::new(header, "window", title.as_str()));
+            }
+            Scene::Layout(_) | Scene::Window { .. } | Scene::Cursor(_) | Scene::Pointer { .. } => {}
+        }
+    }
+
+    fn input(&mut self, header: &Header, input: &Input) {
+        match input {
+            Input::Pointer { x, y } => {
+                self.pointer = (*x, *y);
+                Count::add(&mut self.pointing, header, 1);
+            }
+            Input::Wheel { .. } => Count::add(&mut self.pointing, header, 1),
+            Input::Button { button, down: true } => self.click(header, *button),
+            Input::Button { .. } => {}
+            Input::Key { keysym, down } => {
+                self.typing_from = Some(*header);
+                let runs = self.typing.key(at(header), *keysym, *down);
+                self.typed(runs);
+            }
+            Input::Text(text) => {
+                self.typing_from = Some(*header);
+                let runs = self.typing.text(at(header), text);
+                self.typed(runs);
+            }
+            Input::ReleaseAll => self.typing.release(),
+        }
+    }
+
+    fn click(&mut self, header: &Header, button: Button) {
+        let run = self.typing.finish();
+        self.typed(run);
+        let name = match button {
+            Button::Left => "left",
+            Button::Middle => "middle",
+            Button::Right => "right",
+            Button::Back => "back",
+            Button::Forward => "forward",
+        };
+        let (x, y) = self.pointer;
+        self.say(
+            Event::new(header, "click", format!("{name} button at {x}, {y}"))
+                .with("sightline.button", name)
+                .with("sightline.x", x)
+                .with("sightline.y", y),
+        );
+    }
+
+    fn typed(&mut self, runs: impl IntoIterator<Item = typed::Run>) {
+        let Some(from) = self.typing_from else {
+            return;
+        };
+        for run in runs {
+            let event =
+                Event::new(&from, "typed", run.raw).with("sightline.typed", run.edited.as_str());
+            self.out.push(Event {
+                at: run.at,
+                edited: Some(run.edited),
+                ..event
+            });
+        }
+    }
+
+    fn control(&mut self, header: &Header, control: &Control) {
+        match control {
+            Control::Grants { capabilities, why } => self.say(
+                Event::new(
+                    header,
+                    "grants",
+                    format!("allowed from now on: {capabilities} ({why})"),
+                )
+                .with("sightline.allowed", capabilities.to_string()),
+            ),
+            Control::Refused { why } => self.say(Event::new(header, "refused", why.as_str())),
+            Control::Bye { code } => {
+                let sentence = sightline_protocol::close::CloseCode::from_number(*code).sentence();
+                self.say(Event::new(header, "bye", sentence).with("sightline.close", *code));
+            }
+            Control::Shown { .. } | Control::Ping { .. } | Control::Pong { .. } => {}
+        }
+    }
+
+    fn shell_input(&mut self, header: &Header, input: &ShellInput) {
+        let lane = header.lane.0;
+        let terminal = self.terminals.entry(lane).or_default();
+        let size = |kind, columns: &u16, rows: &u16| {
+            Event::new(header, kind, format!("{columns} × {rows} characters"))
+                .with("sightline.columns", *columns)
+                .with("sightline.rows", *rows)
+        };
+        match input {
+            ShellInput::Open {
+                columns,
+                rows,
+                term,
+            } => {
+                self.say(size("shell-open", columns, rows).with("sightline.term", term.as_str()));
+            }
+            ShellInput::Resize { columns, rows } => self.say(size("shell-resize", columns, rows)),
+            ShellInput::Close => self.say(Event::new(header, "shell-close", "")),
+            ShellInput::Data(bytes) => {
+                terminal.input_from = Some(*header);
+                // A keyboard's Enter is a return, its BackSpace mostly a delete.
+                let bytes: Vec<u8> = bytes
+                    .iter()
+                    .flat_map(|byte| match byte {
+                        b'\r' => b"\n".to_vec(),
+                        0x7f => b"\x08\x1b[P".to_vec(),
+                        byte => vec![*byte],
+                    })
+                    .collect();
+                let runs = terminal.input.take(at(header), &bytes);
+                let made = runs
+                    .into_iter()
+                    .filter_map(|run| shell("shell-input", lane, Some(header), Some(run)));
+                self.out.extend(made);
+            }
+        }
+    }
+
+    fn shell_output(&mut self, header: &Header, output: &ShellOutput) {
+        let lane = header.lane.0;
+        match output {
+            ShellOutput::Opened { program } => {
+                self.say(Event::new(header, "shell-opened", program.as_str()));
+            }
+            ShellOutput::Exited { code } => {
+                self.terminal_ends(lane);
+                self.say(
+                    Event::new(header, "shell-exit", format!("exit code {code}"))
+                        .with("process.exit_code", *code),
+                );
+            }
+            ShellOutput::Data(bytes) => {
+                let terminal = self.terminals.entry(lane).or_default();
+                terminal.output_from = Some(*header);
+                let runs = terminal.output.take(at(header), bytes);
+                let made = runs
+                    .into_iter()
+                    .filter_map(|run| shell("shell-output", lane, Some(header), Some(run)));
+                self.out.extend(made);
+            }
+        }
+    }
+
+    fn terminal_ends(&mut self, lane: u32) {
+        let Some(mut terminal) = self.terminals.remove(&lane) else {
+            return;
+        };
+        for run in terminal.input.finish() {
+            self.out.extend(shell(
+                "shell-input",
+                lane,
+                terminal.input_from.as_ref(),
+                Some(run),
+            ));
+        }
+        for run in terminal.output.finish() {
+            self.out.extend(shell(
+                "shell-output",
+                lane,
+                terminal.output_from.as_ref(),
+                Some(run),
+            ));
+        }
+    }
+}
+
+fn shell(
+    kind: &'static str,
+    lane: u32,
+    from: Option<&Header>,
+    run: Option<lines::Run>,
+) -> Option<Event> {
+    let (from, run) = (from?, run?);
+    Some(Event {
+        at: run.at,
+        lane: Some(lane),
+        ..Event::new(from, kind, run.text)
+    })
+}
+
+fn file(header: &Header, note: &FileNote) -> Event {
+    let direction = match note.direction {
+        Direction::ToUser => "to the user's computer",
+        Direction::ToTechnician => "to the technician",
+    };
+    Event::new(
+        header,
+        "file",
+        format!("{} ({} bytes) {direction}", note.name, note.bytes),
+    )
+    .with("file.name", note.name.as_str())
+    .with("file.size", note.bytes)
+    .with("file.hash.sha256", note.sha256.to_string())
+    .with("sightline.direction", json!(direction))
+}
+
+fn micros(at: Duration) -> u64 {
+    at.as_micros() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use sightline_protocol::id::{Lane, SessionId};
+
+    use super::*;
+
+    fn header(class: Class, author: Author, ms: u64) -> Header {
+        Header {
+            session: SessionId([1; 16]),
+            class,
+            author,
+            flags: 0,
+            epoch: 0,
+            lane: Lane(2),
+            seq: 0,
+            time_us: ms * 1000,
+            length: 100,
+        }
+    }
+
+    fn told(records: Vec<(Header, Content)>) -> Vec<(u64, &'static str, String)> {
+        let mut events = Events::default();
+        let mut all = Vec::new();
+        for (header, content) in &records {
+            all.extend(events.take(header, content));
+        }
+        all.extend(events.finish());
+        all.into_iter()
+            .map(|e| (e.at.as_millis() as u64, e.kind, e.edited.unwrap_or(e.text)))
+            .collect()
+    }
+
+    #[test]
+    fn keys_lines_and_pictures_are_put_together() {
+        let technician = |ms, input| {
+            (
+                header(Class::Input, Author::FIRST_TECHNICIAN, ms),
+                Content::Input(input),
+            )
+        };
+        let key = |ms, keysym| technician(ms, Input::Key { keysym, down: true });
+        let output = |ms, bytes: &[u8]| {
+            let data = ShellOutput::Data(bytes.to_vec());
+            (
+                header(Class::Shell, Author::AGENT, ms),
+                Content::ShellOutput(data),
+            )
+        };
+        let update = Scene::Update {
+            frame: 0,
+            last: true,
+            bytes: vec![0; 9],
+        };
+        let picture = |ms| {
+            (
+                header(Class::Picture, Author::AGENT, ms),
+                Content::Scene(update.clone()),
+            )
+        };
+        let events = told(vec![
+            picture(0),
+            key(5, 0x68),
+            picture(6),
+            output(7, b"Gr\xc3"),
+            key(8, 0x69),
+            output(9, b"\xbc\xc3\x9fe\r\n$ "),
+            technician(
+                10,
+                Input::Button {
+                    button: Button::Left,
+                    down: true,
+                },
+            ),
+            (header(Class::Clipboard, Author::AGENT, 11), Content::Sealed),
+            picture(70_000),
+        ]);
+        let kinds: Vec<_> = events
+            .iter()
+            .map(|(at, kind, text)| (*at, *kind, text.as_str()))
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                (5, "typed", "hi"),
+                (10, "click", "left button at 0, 0"),
+                (9, "shell-output", "Grüße"),
+                (0, "pictures", "2 picture updates"),
+                (9, "shell-output", "$"),
+                (70_000, "pictures", "1 picture updates"),
+                (
+                    11,
+                    "sealed",
+                    "1 records of class clipboard that this key does not open"
+                ),
+            ]
+        );
+    }
+}
