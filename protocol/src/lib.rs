@@ -1,5 +1,5 @@
 //! What is said and proved, as far as the relay may know it: identities, wire format, broker messages, signed
-//! statements, checkpoints, record headers, the recording's container, close codes.
+//! statements, checkpoints, record headers, the recording's container, the ledger, close codes.
 //!
 //! Absent on purpose: sockets, files, clocks, randomness, and everything that opens, seals or decodes
 //! (`sightline-ends` has that, and the relay does not link it).
@@ -9,6 +9,7 @@ pub mod capability;
 pub mod checkpoint;
 pub mod close;
 pub mod id;
+pub mod ledger;
 pub mod record;
 pub mod recording;
 pub mod statement;

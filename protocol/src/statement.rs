@@ -157,11 +157,18 @@ impl SigningKey {
     }
 
     fn sign(&self, message: &[u8]) -> Signature {
-        let signature = self.pair.sign(message);
+        let signature = self.sign_bytes(message);
         let (mut first, mut second) = ([0; 32], [0; 32]);
-        first.copy_from_slice(&signature.as_ref()[..32]);
-        second.copy_from_slice(&signature.as_ref()[32..]);
+        first.copy_from_slice(&signature[..32]);
+        second.copy_from_slice(&signature[32..]);
         Signature(first, second)
+    }
+
+    /// The bare signature, for formats that are not ours. What they sign must not begin as a statement's context does.
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        bytes.copy_from_slice(self.pair.sign(message).as_ref());
+        bytes
     }
 }
 
