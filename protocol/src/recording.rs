@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 
 use crate::checkpoint::Checkpoint;
 use crate::id::SessionId;
+use crate::ledger::LedgerProof;
 use crate::record::{Class, HEADER};
 use crate::statement::Signed;
 use crate::statements::{Manifest, ManifestSeen, Receipt};
@@ -38,6 +39,8 @@ pub enum Kind {
     Close = 4,
     /// `Signed<Checkpoint>`, in the order in which they came.
     Checkpoint = 5,
+    /// [`LedgerProof`], last: the session is in the relay's ledger.
+    Ledger = 6,
 }
 
 impl Kind {
@@ -48,6 +51,7 @@ impl Kind {
             Kind::Receipt,
             Kind::Close,
             Kind::Checkpoint,
+            Kind::Ledger,
         ];
         all.into_iter().find(|kind| *kind as u8 == byte)
     }
@@ -122,6 +126,7 @@ pub enum Entry {
     Receipt(Signed<Receipt>),
     Close(u16),
     Checkpoint(Signed<Checkpoint>),
+    Ledger(LedgerProof),
 }
 
 /// Reads a recording from its start; holds one entry at a time.
@@ -194,6 +199,7 @@ impl<R: Read> RecordingReader<R> {
             Kind::Receipt => Entry::Receipt(wire::decode(&body)?),
             Kind::Close => Entry::Close(wire::decode(&body)?),
             Kind::Checkpoint => Entry::Checkpoint(wire::decode(&body)?),
+            Kind::Ledger => Entry::Ledger(wire::decode(&body)?),
         }))
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::Capabilities;
 use crate::id::{Author, Digest, PublicKey, SessionId, WrapKey};
+use crate::ledger::TreeHead;
 use crate::record::Class;
 use crate::statement::{Signed, Statement, StatementError};
 
@@ -250,6 +251,8 @@ pub struct Receipt {
     pub records: u64,
     pub bytes: u64,
     pub at_ms: u64,
+    /// The relay's ledger when it signed: a relay that shows two ledgers contradicts its own receipts.
+    pub ledger: TreeHead,
 }
 
 impl Statement for Receipt {

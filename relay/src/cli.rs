@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use sightline_link::{Certificate, RelayListener};
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::statement::Signed;
+use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::OrgBundle;
 use sightline_protocol::wire;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,8 +20,15 @@ use tokio::sync::mpsc;
 use crate::config::Config;
 use crate::init;
 use crate::io::console::{Console, Line};
+use crate::io::desk::{self, unix_ms};
 use crate::io::local_store::LocalStore;
+use crate::io::office::{self, Answer, Office, Request};
 use crate::io::serve::{Operator, Relay, serve};
+use crate::io::store::close_code;
+use crate::operator;
+
+/// How often the rules of retention are applied.
+const PRUNE: Duration = Duration::from_secs(3_600);
 
 /// Brings technicians and supported computers together, and keeps the recordings. It can read nothing that passes
 /// through.
@@ -56,13 +64,25 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List, hold and delete recordings, beside a running relay or without one
+    Recordings {
+        /// The relay.toml that `init` wrote
+        #[arg(long, value_name = "FILE", global = true, default_value = "relay.toml")]
+        config: PathBuf,
+        /// Print JSON instead of words
+        #[arg(long, global = true)]
+        json: bool,
+        #[command(subcommand)]
+        command: operator::Command,
+    },
 }
 
 /// The codes with which the relay itself can end, of the table that all programs share.
 fn exit_codes() -> String {
     let mut text =
         "Exit codes:\n    0  stopped in order\n    1  a fault that was not foreseen, or a \
-                    configuration that cannot be used\n    2  wrong usage\n"
+                    configuration that cannot be used\n    2  wrong usage\n    3  no such recording\n    4  the \
+                    recording is on hold, or still being recorded\n"
             .to_owned();
     for code in [CloseCode::StorageFull, CloseCode::StorageFailed] {
         text += &format!("{:5}  {}\n", code.exit_code(), code.sentence());
@@ -84,6 +104,14 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Init { dir, address } => run_init(&dir, &address),
         Command::Serve { config, json } => run_serve(&config, json),
+        Command::Recordings {
+            config,
+            json,
+            command,
+        } => match operator::run(&config, json, command) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,32 +152,33 @@ fn run_serve(path: &Path, json: bool) -> anyhow::Result<()> {
 
 async fn run(config: Config, console: Console) -> anyhow::Result<()> {
     let bundle = read_bundle(&config.organisation)?;
-    let receipt_key = init::read_signing_key(&config.receipt_key)?;
+    let receipt_key = init::read_signing_key(&config.receipt_key)?.public();
     let certificate = read_certificate(&config)?;
-    if bundle.relay.certificate != certificate.pin()
-        || bundle.relay.receipt_key != receipt_key.public()
-    {
+    if bundle.relay.certificate != certificate.pin() || bundle.relay.receipt_key != receipt_key {
         bail!(
             "the organisation {:?} knows another relay than this one, so its programs would not trust us; give \
              the admin this relay's relay.identity",
             bundle.organisation
         );
     }
-    let store = open_store(&config, &console)?;
+    let kept = open_office(&config, Some(&console))?;
     let listener = RelayListener::bind(config.listen, &certificate, config.limits.link())?;
     let (asking, operator) = mpsc::channel(4);
     watch_signals(asking, config.organisation.clone())?;
+    desk::open(&config.data, kept.office.clone()).context("cannot listen for operators")?;
+    keep_pruned(kept.office.clone(), console.clone());
     console.say(&Line::Ready {
         listen: listener.local_address()?.to_string(),
         pin: certificate.pin().to_string(),
-        receipt_key: receipt_key.public().to_string(),
+        receipt_key: receipt_key.to_string(),
         organisation: bundle.organisation.clone(),
     });
     let relay = Relay {
         listener,
-        store: Arc::new(store),
+        store: kept.store,
+        books: kept.office.books.clone(),
         bundle,
-        receipt_key,
+        receipt_key: kept.receipt_key,
         limits: config.limits.broker(),
         console,
         health_every: Duration::from_secs(config.limits.health_every_s.into()),
@@ -176,21 +205,78 @@ fn read_certificate(config: &Config) -> anyhow::Result<Certificate> {
     Ok(Certificate::from_pem(&certificate, &key)?)
 }
 
-fn open_store(config: &Config, console: &Console) -> anyhow::Result<LocalStore> {
-    let shown = config.recordings.display();
-    let failed = |error: std::io::Error| {
-        anyhow!(CloseCode::StorageFailed).context(format!("cannot use {shown}: {error}"))
+/// Opens everything that is kept, and says what an earlier run left unfinished.
+pub(crate) fn open_office(config: &Config, console: Option<&Console>) -> anyhow::Result<Kept> {
+    let failed = |what: &Path, error: io::Error| {
+        let code = close_code(&error);
+        anyhow!(code).context(format!("cannot use {}: {error}", what.display()))
     };
-    let store =
-        LocalStore::open(&config.recordings, config.limits.min_free_bytes).map_err(failed)?;
-    for recovered in store.recover().map_err(failed)? {
-        console.say(&Line::Recovered {
-            file: recovered.path.display().to_string(),
-            kept_bytes: recovered.kept,
-            cut_bytes: recovered.cut,
-        });
+    let receipt_key = Arc::new(init::read_signing_key(&config.receipt_key)?);
+    let lock = office::lock(&config.data).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            anyhow!(
+                "another relay, or a command, is using {}",
+                config.data.display()
+            )
+        }
+        _ => failed(&config.data, error),
+    })?;
+    let store = LocalStore::open(&config.recordings, config.limits.min_free_bytes)
+        .map_err(|error| failed(&config.recordings, error))?;
+    let store = Arc::new(store);
+    let opened = Office::open(
+        &config.data,
+        lock,
+        store.clone(),
+        receipt_key.clone(),
+        config.retention,
+    );
+    let (office, recovered) = opened.map_err(|error| failed(&config.data, error))?;
+    for recovered in recovered {
+        if let Some(console) = console {
+            console.say(&Line::Recovered {
+                file: recovered.path.display().to_string(),
+                kept_bytes: recovered.kept,
+                cut_bytes: recovered.cut,
+            });
+        }
     }
-    Ok(store)
+    Ok(Kept {
+        office: Arc::new(office),
+        store,
+        receipt_key,
+    })
+}
+
+/// What a relay keeps.
+pub(crate) struct Kept {
+    pub office: Arc<Office>,
+    pub store: Arc<LocalStore>,
+    pub receipt_key: Arc<SigningKey>,
+}
+
+/// Applies the rules of retention at the start and each hour; the ledger's disk may be slow, so not in the loop.
+fn keep_pruned(office: Arc<Office>, console: Console) {
+    tokio::spawn(async move {
+        loop {
+            let (office, console) = (office.clone(), console.clone());
+            let pruned = tokio::task::spawn_blocking(move || {
+                match office.answer(&Request::Prune, unix_ms()) {
+                    Answer::Sessions(gone) => gone.iter().for_each(|session| {
+                        console.say(&Line::Deleted {
+                            session: session.session.clone(),
+                            why: session.deleted_why.clone().unwrap_or_default(),
+                        });
+                    }),
+                    Answer::Refused(why) => {
+                        tracing::error!(%why, "old recordings could not be deleted")
+                    }
+                }
+            });
+            let _ = pruned.await;
+            tokio::time::sleep(PRUNE).await;
+        }
+    });
 }
 
 /// Turns signals into what the operator asks.

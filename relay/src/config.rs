@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::pure::retention::Retention;
+
 /// The file as it is. Paths are relative to the file's own directory.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,8 @@ pub struct Config {
     pub organisation: PathBuf,
     #[serde(default = "recordings")]
     pub recordings: PathBuf,
+    #[serde(default = "data")]
+    pub data: PathBuf,
     #[serde(default = "certificate")]
     pub certificate: PathBuf,
     #[serde(default = "certificate_key")]
@@ -23,10 +27,15 @@ pub struct Config {
     pub receipt_key: PathBuf,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 fn recordings() -> PathBuf {
     "recordings".into()
+}
+fn data() -> PathBuf {
+    "data".into()
 }
 fn certificate() -> PathBuf {
     "tls.crt".into()
@@ -91,6 +100,7 @@ impl Config {
         for file in [
             &mut config.organisation,
             &mut config.recordings,
+            &mut config.data,
             &mut config.certificate,
             &mut config.certificate_key,
             &mut config.receipt_key,
@@ -133,6 +143,9 @@ organisation = "org.bundle"
 # Where recordings go: <yyyy-mm>/<session>.slrec. Default "recordings".
 recordings = "recordings"
 
+# Where the ledger (what sessions there were, append-only: keep copies), the catalog and the lock are. Default "data".
+data = "data"
+
 # The outer TLS certificate and its key (PEM), and the key that signs receipts (PEM). Programs pin the first by its
 # public key and know the last from the organisation's bundle: new keys mean a new bundle.
 certificate = "tls.crt"
@@ -156,6 +169,13 @@ min_free_bytes = 1073741824
 
 # A health line every so many seconds; SIGUSR1 asks for one at once. Default 60.
 health_every_s = 60
+
+[retention]
+# What is deleted by itself, each hour and at the start: recordings that ended so many days ago, and the oldest while
+# all together have more than so many bytes. What is on hold (`sightline-relay recordings hold`) stays. Each deletion
+# is told in the ledger. Default: nothing is deleted.
+# keep_days = 365
+# keep_bytes = 1000000000000
 "#;
 
 #[cfg(test)]

@@ -6,19 +6,28 @@
 pub mod cli;
 pub mod config;
 pub mod init;
+mod operator;
 
 pub mod pure {
+    pub mod about;
     pub mod admit;
     pub mod broker;
+    pub mod calendar;
     pub mod limits;
+    pub mod retention;
 }
 
 pub mod io {
+    pub mod catalog;
     pub mod connection;
     pub mod console;
+    pub mod desk;
     pub mod forward;
+    pub mod ledger;
     pub mod local_store;
+    pub mod office;
     pub mod recorder;
+    pub mod recover;
     pub mod serve;
     pub mod session;
     pub mod store;

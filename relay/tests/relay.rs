@@ -114,7 +114,10 @@ async fn a_session_is_forwarded_and_recorded_byte_for_byte() {
     let last = last.expect("a last receipt before the farewell");
     assert_eq!(last.records, 241);
     // The last receipt covers everything but itself.
-    assert!(last.bytes < held.length && held.length - last.bytes < 300);
+    let entry = held.entry(&relay.identity);
+    assert!(last.bytes < entry.bytes && entry.bytes - last.bytes < 350);
+    assert_eq!((entry.session, entry.records), (joined.session, 241));
+    assert_eq!((entry.manifest, entry.close), (last.manifest, 2));
     let written = held.receipts.last().unwrap();
     assert_eq!(written.verify(&relay.identity.receipt_key).unwrap(), last);
     assert_eq!(
@@ -533,6 +536,9 @@ async fn what_was_receipted_survives_a_killed_relay_and_a_torn_tail() {
     let held = read_recording(&path);
     assert_eq!((held.records.len(), held.close), (20, None));
     assert!(held.length >= receipt.bytes);
+    let entry = held.entry(&relay.identity);
+    assert_eq!((entry.session, entry.records), (joined.session, 20));
+    assert_eq!((entry.close, entry.manifest), (0, receipt.manifest));
 }
 
 #[tokio::test]

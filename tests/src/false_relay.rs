@@ -13,6 +13,7 @@ use sightline_program::clock::unix_ms;
 use sightline_program::files;
 use sightline_protocol::broker::{Allocated, Begin, FromRelay, Joining, ToRelay};
 use sightline_protocol::id::{Nameplate, PublicKey, SessionId};
+use sightline_protocol::ledger::TreeHead;
 use sightline_protocol::record::{Class, HEADER};
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::Receipt;
@@ -219,6 +220,7 @@ impl Shared {
             records: 0,
             bytes: 0,
             at_ms: unix_ms(),
+            ledger: TreeHead::empty(),
         };
         let signed = Signed::sign(&receipt, &self.receipt_key);
         self.say(true, FromRelay::Receipt(signed.clone()));

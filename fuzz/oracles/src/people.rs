@@ -9,6 +9,7 @@ use sightline_ends::now::Now;
 use sightline_ends::rng::Randomness;
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::id::{Author, Digest, Nameplate, SessionId};
+use sightline_protocol::ledger::TreeHead;
 use sightline_protocol::record::Class;
 use sightline_protocol::recording::SealedManifest;
 use sightline_protocol::statement::{Signed, SigningKey};
@@ -192,6 +193,7 @@ pub fn receipt(manifest: Digest) -> Signed<Receipt> {
         records: 0,
         bytes: 0,
         at_ms: START.unix_ms,
+        ledger: TreeHead::empty(),
     };
     Signed::sign(&receipt, &receipt_key())
 }

@@ -39,6 +39,7 @@ fn write(file: &mut Vec<u8>, entry: &Entry) {
         Entry::Receipt(receipt) => (Kind::Receipt, wire::encode(receipt)),
         Entry::Close(code) => (Kind::Close, wire::encode(code)),
         Entry::Checkpoint(checkpoint) => (Kind::Checkpoint, wire::encode(checkpoint)),
+        Entry::Ledger(proof) => (Kind::Ledger, wire::encode(proof)),
     };
     write_entry(file, kind, &body).expect("memory takes it");
 }

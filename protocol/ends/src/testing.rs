@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ring::digest;
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::id::{Digest, Nameplate, SessionId};
+use sightline_protocol::ledger::TreeHead;
 use sightline_protocol::record::Class;
 use sightline_protocol::recording::SealedManifest;
 use sightline_protocol::statement::{Signed, SigningKey};
@@ -120,6 +121,7 @@ impl Organisation {
                 records: 0,
                 bytes: 0,
                 at_ms: START.unix_ms,
+                ledger: TreeHead::empty(),
             },
             &self.relay,
         )

@@ -56,6 +56,10 @@ pub enum Line {
         forwarded_bytes: u64,
         free_bytes: Option<u64>,
     },
+    Deleted {
+        session: String,
+        why: String,
+    },
     Reloaded {
         organisation: String,
         serial: u64,
@@ -124,6 +128,7 @@ impl Line {
                     mb(*forwarded_bytes)
                 )
             }
+            Line::Deleted { session, why } => format!("recording {session} deleted: {why}"),
             Line::Reloaded {
                 organisation,
                 serial,

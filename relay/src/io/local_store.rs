@@ -1,18 +1,24 @@
-//! Recordings in a local directory: `<yyyy-mm>/<session>.slrec`, with `.partial` behind it while it grows.
+//! Recordings in a local directory: `<yyyy-mm>/<session>.slrec`, with `.partial` behind it while it grows, and
+//! with a file `.hold` beside it while it must be kept.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, IoSlice, Write};
+use std::io::{self, BufReader, IoSlice, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::Errno;
+use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::SessionId;
 use sightline_protocol::recording::{Entry, RecordingReader};
 
+use crate::io::ledger::Ledger;
 use crate::io::recorder::UNSYNCED;
-use crate::io::store::{RecordingFile, Store};
+use crate::io::recover;
+use crate::io::store::{RecordingFile, Store, close_code};
+use crate::pure::about::About;
+use crate::pure::calendar;
 
 const PARTIAL: &str = "slrec.partial";
 
@@ -20,7 +26,7 @@ const PARTIAL: &str = "slrec.partial";
 const NEW_SESSION: u64 = 2 * UNSYNCED as u64 + (1 << 20);
 
 /// A finished recording is read-only, for its owner and group.
-const FINISHED_MODE: u32 = 0o440;
+pub(super) const FINISHED_MODE: u32 = 0o440;
 
 pub struct LocalStore {
     directory: PathBuf,
@@ -37,6 +43,16 @@ pub struct Recovered {
     pub cut: u64,
 }
 
+/// A sealed recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    pub session: SessionId,
+    /// Below the directory of recordings.
+    pub name: String,
+    /// Why it must be kept.
+    pub hold: Option<String>,
+}
+
 impl LocalStore {
     /// Opens the directory, or makes it.
     pub fn open(directory: &Path, min_free: u64) -> io::Result<LocalStore> {
@@ -47,10 +63,93 @@ impl LocalStore {
         })
     }
 
-    /// Finishes the recordings that an earlier run left unfinished: each is cut at its last whole entry. One
-    /// without a whole manifest, for which no receipt was ever given, is removed.
-    pub fn recover(&self) -> io::Result<Vec<Recovered>> {
+    /// Finishes what an earlier run left unfinished: a torn tail is cut, the session goes into the ledger, the
+    /// recording gets its proof and is sealed. One without a whole manifest, for which no receipt was ever given, is
+    /// removed. A finished one that is not in the ledger yet is added, too.
+    pub fn recover(&self, ledger: &Ledger) -> io::Result<Vec<Recovered>> {
         let mut recovered = Vec::new();
+        for (session, path) in self.files()? {
+            let partial = path.extension().is_some_and(|end| end == "partial");
+            if !partial && ledger.place(session).session.is_some() {
+                continue;
+            }
+            match recover::one(&path, session, partial, ledger) {
+                Ok(found) => recovered.extend(found),
+                // It waits for a start that finds room.
+                Err(error) if close_code(&error) == CloseCode::StorageFull => {
+                    tracing::warn!(%session, %error, "this recording could not be finished");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// All sealed recordings.
+    pub fn finished(&self) -> io::Result<Vec<Finished>> {
+        let mut finished = Vec::new();
+        for (session, path) in self.files()? {
+            if path.extension().is_some_and(|end| end == "slrec") {
+                let name = short_name(&path);
+                let hold = self.held(&name)?;
+                finished.push(Finished {
+                    session,
+                    name,
+                    hold,
+                });
+            }
+        }
+        Ok(finished)
+    }
+
+    /// What a recording's manifest says; `None` if it cannot be read.
+    pub fn about(&self, name: &str) -> io::Result<Option<About>> {
+        let file = BufReader::new(File::open(self.directory.join(name))?);
+        let Ok(mut reader) = RecordingReader::open(file) else {
+            return Ok(None);
+        };
+        match reader.next_entry() {
+            Ok(Some(Entry::Manifest(manifest))) => Ok(About::read(&manifest).ok()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Why a recording must be kept: the text of the file beside it.
+    pub fn held(&self, name: &str) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.directory.join(format!("{name}.hold"))) {
+            Ok(why) => Ok(Some(why)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes or takes away that file, durably.
+    pub fn hold(&self, name: &str, why: Option<&str>) -> io::Result<()> {
+        let path = self.directory.join(format!("{name}.hold"));
+        match why {
+            Some(why) => {
+                let new = path.with_extension("hold-new");
+                let mut file = File::create(&new)?;
+                file.write_all(why.as_bytes())?;
+                file.sync_all()?;
+                fs::rename(&new, &path)?;
+            }
+            None if path.exists() => fs::remove_file(&path)?,
+            None => {}
+        }
+        sync_directory(path.parent().unwrap_or(&self.directory))
+    }
+
+    /// Removes a recording, durably.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        let path = self.directory.join(name);
+        fs::remove_file(&path)?;
+        sync_directory(path.parent().unwrap_or(&self.directory))
+    }
+
+    /// Every recording, finished or not.
+    fn files(&self) -> io::Result<Vec<(SessionId, PathBuf)>> {
+        let mut files = Vec::new();
         for month in fs::read_dir(&self.directory)? {
             let month = month?.path();
             if !month.is_dir() {
@@ -58,48 +157,32 @@ impl LocalStore {
             }
             for file in fs::read_dir(&month)? {
                 let path = file?.path();
-                if path.to_string_lossy().ends_with(PARTIAL) {
-                    recovered.extend(recover_one(&path)?);
+                let name = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or("");
+                let parts = name.split_once('.');
+                if let Some((id, "slrec" | PARTIAL)) = parts
+                    && let Some(session) = SessionId::from_hex(id)
+                {
+                    files.push((session, path));
                 }
             }
-            sync_directory(&month)?;
         }
-        Ok(recovered)
+        files.sort_by(|a, b| a.1.cmp(&b.1));
+        Ok(files)
     }
 }
 
-fn recover_one(path: &Path) -> io::Result<Option<Recovered>> {
-    let length = fs::metadata(path)?.len();
-    let kept = whole_part(path)?;
-    if kept == 0 {
-        fs::remove_file(path)?;
-        return Ok(None);
-    }
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(kept)?;
-    let path = finish(&file, path)?;
-    Ok(Some(Recovered {
-        path,
-        kept,
-        cut: length - kept,
-    }))
-}
-
-/// Bytes up to the last whole entry; zero if there is not even a manifest.
-fn whole_part(path: &Path) -> io::Result<u64> {
-    let file = io::BufReader::with_capacity(1 << 20, File::open(path)?);
-    let Ok(mut reader) = RecordingReader::open(file) else {
-        return Ok(0);
-    };
-    if !matches!(reader.next_entry(), Ok(Some(Entry::Manifest(_)))) {
-        return Ok(0);
-    }
-    while let Ok(Some(_)) = reader.next_entry() {}
-    Ok(reader.offset())
+/// A recording's name below the directory of recordings: month and file.
+pub fn short_name(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().rev().take(2).collect();
+    let name: PathBuf = parts.into_iter().rev().collect();
+    name.to_string_lossy().into_owned()
 }
 
 /// Read-only, under its final name, and both on the disk.
-fn finish(file: &File, partial: &Path) -> io::Result<PathBuf> {
+pub(super) fn finish(file: &File, partial: &Path) -> io::Result<PathBuf> {
     file.set_permissions(Permissions::from_mode(FINISHED_MODE))?;
     file.sync_all()?;
     let path = partial.with_extension(""); // takes `.partial` off
@@ -107,7 +190,7 @@ fn finish(file: &File, partial: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
@@ -218,22 +301,7 @@ impl RecordingFile for LocalFile {
 
 /// `yyyy-mm` of a time since 1970, UTC.
 fn month(since: Duration) -> String {
-    let mut days = since.as_secs() / 86_400;
-    let mut year = 1970;
-    let leap = |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
+    let (year, month, _) = calendar::date(since.as_secs() / 86_400);
     format!("{year}-{month:02}")
 }
 

@@ -7,18 +7,20 @@
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use sightline_link::Bytes;
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::id::{Digest, SessionId};
 use sightline_protocol::recording::{ENTRY_HEAD, Kind, SealedManifest, entry_head, head};
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::Receipt;
 use sightline_protocol::wire;
 use tokio::sync::Semaphore;
 
+use crate::io::desk::unix_ms;
+use crate::io::office::Books;
 use crate::io::store::{RecordingFile, Store, close_code};
+use crate::pure::about::{About, End, LastCheckpoints};
 
 /// From a record's arrival to its durable receipt at most, beside the disk's own time. Shorter costs the disk
 /// more syncs than people can notice.
@@ -60,10 +62,10 @@ pub enum Recorded {
 
 /// What a recorder needs to know of its session.
 pub struct Recording {
-    pub session: SessionId,
+    pub about: About,
     pub manifest: SealedManifest,
-    pub digest: Digest,
     pub receipt_key: Arc<SigningKey>,
+    pub books: Arc<Books>,
 }
 
 /// The handle: any number of lanes hand over.
@@ -218,14 +220,15 @@ impl Shared {
 
 struct Writer<'a, F> {
     file: Box<dyn RecordingFile>,
-    session: SessionId,
-    digest: Digest,
+    about: About,
     receipt_key: Arc<SigningKey>,
+    books: Arc<Books>,
     shared: &'a Shared,
     report: &'a F,
     /// Whole entries in the file.
     length: u64,
     records: u64,
+    last: LastCheckpoints,
     /// Bytes of records written and not synced, and since when.
     unsynced: usize,
     commit_at: Option<Instant>,
@@ -243,14 +246,15 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
     ) -> io::Result<Writer<'a, F>> {
         store.room()?;
         let mut writer = Writer {
-            file: store.create(recording.session)?,
-            session: recording.session,
-            digest: recording.digest,
+            file: store.create(recording.about.session)?,
+            about: recording.about,
             receipt_key: recording.receipt_key,
+            books: recording.books,
             shared,
             report,
             length: 0,
             records: 0,
+            last: LastCheckpoints::default(),
             unsynced: 0,
             commit_at: None,
             full: false,
@@ -267,12 +271,14 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
         let body = wire::encode(manifest);
         self.file
             .reserve((UNSYNCED + body.len()) as u64 + 2 * SLACK)?;
-        let head = head(self.session);
+        let head = head(self.about.session);
         self.file.append(&mut [IoSlice::new(&head)])?;
         self.length = head.len() as u64;
         self.entry(Kind::Manifest, &body)?;
         self.file.sync()?;
-        self.receipt()
+        self.receipt()?;
+        self.books.begun(&self.about);
+        Ok(())
     }
 
     fn run(mut self, bytes: &mut u64) -> io::Result<()> {
@@ -303,9 +309,19 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
             let bytes: usize = parts.iter().map(|part| part.len()).sum();
             self.file.append(&mut parts)?;
             self.length += bytes as u64;
-            for (_, record) in some.iter().filter(|(kind, _)| *kind == Kind::Record) {
-                self.records += 1;
-                self.unsynced += record.len() + ENTRY_HEAD;
+            for (kind, body) in some {
+                match kind {
+                    Kind::Record => {
+                        self.records += 1;
+                        self.unsynced += body.len() + ENTRY_HEAD;
+                    }
+                    Kind::Checkpoint => {
+                        if let Ok(signed) = wire::decode(body) {
+                            self.last.note(&signed);
+                        }
+                    }
+                    _ => {}
+                }
             }
             self.commit_at
                 .get_or_insert_with(|| Instant::now() + COMMIT);
@@ -340,7 +356,19 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
         self.file.sync()?;
         self.receipt()?;
         *bytes = self.length;
-        self.file.seal()?;
+        // All of the recording is on the disk before the ledger says so.
+        self.file.sync()?;
+        let entry = self.about.entry(End {
+            records: self.records,
+            bytes: self.length,
+            closed_ms: unix_ms(),
+            close: code.number(),
+            last: self.last,
+        });
+        let proof = self.books.close(&entry)?;
+        self.entry(Kind::Ledger, &wire::encode(&proof))?;
+        let path = self.file.seal()?;
+        self.books.sealed(&entry, proof.index, &path);
         Ok(())
     }
 
@@ -355,13 +383,13 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
     /// Signs for everything in the file, which is synced. The receipt is written behind it, for the auditor, and
     /// becomes durable with what follows.
     fn receipt(&mut self) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let receipt = Receipt {
-            session: self.session,
-            manifest: self.digest,
+            session: self.about.session,
+            manifest: self.about.manifest,
             records: self.records,
             bytes: self.length,
-            at_ms: now.unwrap_or_default().as_millis() as u64,
+            at_ms: unix_ms(),
+            ledger: self.books.head(),
         };
         let signed = Signed::sign(&receipt, &self.receipt_key);
         self.entry(Kind::Receipt, &wire::encode(&signed))?;
@@ -374,6 +402,7 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
 mod tests {
     use std::path::PathBuf;
 
+    use sightline_protocol::id::SessionId;
     use sightline_protocol::recording::{Entry, RecordingReader};
     use tokio::sync::mpsc;
 
@@ -446,25 +475,39 @@ mod tests {
     }
 
     /// The recorder does not look into a manifest; any signed bytes of its type do.
-    fn recording() -> Recording {
+    fn recording(data: &std::path::Path) -> Recording {
+        use sightline_protocol::id::{Digest, PublicKey};
         use sightline_protocol::statements::{Manifest, ManifestSeen};
         let digest = Digest([3; 32]);
         let seen = statement(&ManifestSeen { manifest: digest });
         let manifest: Signed<Manifest> = wire::decode(&wire::encode(&seen)).unwrap();
+        let receipt_key = Arc::new(SigningKey::from_seed(&[2; 32]));
         Recording {
-            session: SessionId([5; 16]),
+            about: About {
+                session: SessionId([5; 16]),
+                manifest: digest,
+                agent: PublicKey([6; 32]),
+                number: 1,
+                technician: PublicKey([7; 32]),
+                technician_name: "Tess".into(),
+                ticket: String::new(),
+                started_ms: 0,
+            },
             manifest: SealedManifest { manifest, seen },
-            digest,
-            receipt_key: Arc::new(SigningKey::from_seed(&[2; 32])),
+            books: Arc::new(Books::open(data, receipt_key.clone()).unwrap()),
+            receipt_key,
         }
     }
 
     fn start(double: Double) -> (Recorder, mpsc::UnboundedReceiver<Recorded>) {
         let (to, reports) = mpsc::unbounded_channel();
+        let data = tempfile::tempdir().unwrap();
+        let recording = recording(data.path());
         let report = move |recorded| {
+            let _ = data.path(); // lives as long as the writer
             let _ = to.send(recorded);
         };
-        let recorder = Recorder::start(Arc::new(double), recording(), report).unwrap();
+        let recorder = Recorder::start(Arc::new(double), recording, report).unwrap();
         (recorder, reports)
     }
 

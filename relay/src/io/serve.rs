@@ -21,6 +21,7 @@ use tokio::time::MissedTickBehavior;
 use crate::io::connection::{self, Entered, Gate};
 use crate::io::console::{Console, Line};
 use crate::io::forward;
+use crate::io::office::Books;
 use crate::io::recorder::{Recorded, Recorder, Recording};
 use crate::io::session::{Counters, Member, Session, Trouble};
 use crate::io::store::Store;
@@ -74,7 +75,8 @@ pub struct Relay {
     pub listener: RelayListener,
     pub store: Arc<dyn Store>,
     pub bundle: OrgBundle,
-    pub receipt_key: SigningKey,
+    pub books: Arc<Books>,
+    pub receipt_key: Arc<SigningKey>,
     pub limits: Limits,
     pub console: Console,
     pub health_every: Duration,
@@ -96,7 +98,8 @@ pub async fn serve(relay: Relay, mut operator: mpsc::Receiver<Operator>) {
         conns: HashMap::new(),
         sessions: HashMap::new(),
         store: relay.store,
-        receipt_key: Arc::new(relay.receipt_key),
+        books: relay.books,
+        receipt_key: relay.receipt_key,
         console: relay.console,
         counters: Arc::default(),
         random: SystemRandom::new(),
@@ -152,6 +155,7 @@ struct State {
     conns: HashMap<ConnId, Entered>,
     sessions: HashMap<SessionId, Live>,
     store: Arc<dyn Store>,
+    books: Arc<Books>,
     receipt_key: Arc<SigningKey>,
     console: Console,
     counters: Arc<Counters>,
@@ -305,10 +309,10 @@ impl State {
         let (closing, closed) = watch::channel(false);
         let events = self.gate.events.clone();
         let recording = Recording {
-            session: id,
+            about: plan.about,
             manifest: begin.manifest,
-            digest: plan.manifest,
             receipt_key: self.receipt_key.clone(),
+            books: self.books.clone(),
         };
         let report = move |recorded: Recorded| {
             let last = matches!(recorded, Recorded::Closed { .. });

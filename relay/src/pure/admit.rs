@@ -3,9 +3,11 @@
 
 use sightline_protocol::broker::{self, Begin, Hello};
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::id::{Author, Digest, PublicKey, SessionId};
+use sightline_protocol::id::{Author, PublicKey, SessionId};
 use sightline_protocol::statement::StatementError;
 use sightline_protocol::statements::{Credential, CredentialError, Manifest, OrgBundle};
+
+use crate::pure::about::About;
 
 /// What a connection is, once its hello is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +77,9 @@ pub struct Parties {
 }
 
 /// A manifest that may be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// `Signed::digest` of the manifest, for receipts.
-    pub manifest: Digest,
+    pub about: About,
     pub technician: Author,
 }
 
@@ -111,10 +112,8 @@ pub fn manifest(begin: &Begin, parties: &Parties, bundle: &OrgBundle) -> Result<
     organisation(&manifest, bundle)?;
     consent(&manifest, parties)?;
     let technician = participant(&manifest, parties, bundle)?;
-    Ok(Plan {
-        manifest: signed.digest(),
-        technician,
-    })
+    let about = About::read(&begin.manifest).map_err(unsigned("the manifest"))?;
+    Ok(Plan { about, technician })
 }
 
 /// The bundle inside may be newer or older than ours, but its root must be ours.

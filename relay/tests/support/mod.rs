@@ -18,6 +18,10 @@ use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, Digest, Lane, Nameplate, PublicKey, SessionId};
+use sightline_protocol::ledger::tree::Tree;
+use sightline_protocol::ledger::{
+    LedgerEntry, LedgerProof, SessionEntry, TreeHead, checkpoint, tile,
+};
 use sightline_protocol::record::{Class, Header};
 use sightline_protocol::recording::{Entry, RecordingReader, SealedManifest};
 use sightline_protocol::statement::{Signed, SigningKey};
@@ -101,6 +105,7 @@ impl Org {
 pub struct Relay {
     pub directory: PathBuf,
     pub recordings: PathBuf,
+    pub data: PathBuf,
     pub identity: Identity,
     pub org: Org,
     pub child: Child,
@@ -127,6 +132,7 @@ impl Relay {
         fs::write(directory.join("relay.toml"), config).unwrap();
         let (child, lines, address) = spawn(&directory);
         Relay {
+            data: directory.join("data"),
             directory,
             recordings,
             identity,
@@ -221,12 +227,53 @@ impl Relay {
         joined
     }
 
+    /// Waits until the session's recording has its final name.
+    pub async fn sealed(&self, session: SessionId) {
+        let sealed = async {
+            while self
+                .recording(session)
+                .extension()
+                .is_none_or(|end| end != "slrec")
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        soon("the sealed recording", sealed).await;
+    }
+
+    /// The ledger's checkpoint on the disk.
+    pub fn ledger(&self) -> TreeHead {
+        let note = fs::read_to_string(self.data.join("ledger/checkpoint")).unwrap();
+        checkpoint::open(&note, &self.identity.receipt_key).unwrap()
+    }
+
+    /// The whole ledger, from its files, with the tree made anew; it must begin with what it was `before`.
+    pub fn grew(&self, before: &TreeHead, step: u64) {
+        let head = self.ledger();
+        let mut tree = Tree::default();
+        for bundle in tile::added_bundles(0, head.size) {
+            let bytes = fs::read(self.data.join("ledger").join(bundle.path())).unwrap();
+            let entries = tile::entries(&bytes).unwrap();
+            entries.iter().for_each(|entry| tree.push(entry));
+        }
+        assert_eq!(tree.head(), head, "step {step}");
+        assert_eq!(tree.head_at(before.size).unwrap(), *before, "step {step}");
+        for tile in tile::added(0, head.size) {
+            let bytes = fs::read(self.data.join("ledger").join(tile.path())).unwrap();
+            assert_eq!(tile.bytes(&tree).unwrap(), bytes, "step {step}");
+        }
+    }
+
     /// The recording's one file.
     pub fn recording(&self, session: SessionId) -> PathBuf {
         let months = fs::read_dir(&self.recordings).unwrap();
         let files = months.filter_map(|month| fs::read_dir(month.unwrap().path()).ok());
         let files = files.flatten().map(|file| file.unwrap().path());
-        let mut files = files.filter(|file| file.to_string_lossy().contains(&session.to_string()));
+        let session = session.to_string();
+        let mut files = files.filter(|file| {
+            let name = file.to_string_lossy();
+            name.contains(&session) && !name.ends_with(".hold")
+        });
         files.next().expect("the session has a file")
     }
 }
@@ -349,6 +396,21 @@ impl End {
                 other => panic!("neither receipt nor farewell: {other:?}"),
             }
         }
+    }
+
+    /// Records that receipts cover, up to the moment when the relay was gone. Only what it had sent counts.
+    pub async fn receipts_until_lost(&mut self, relay: &Identity) -> u64 {
+        let mut records = 0;
+        let lost = async {
+            while let Ok(Some(message)) = self.from.next().await {
+                if let FromRelay::Receipt(receipt) = message {
+                    records = receipt.verify(&relay.receipt_key).unwrap().records;
+                }
+            }
+        };
+        // A killed relay says nothing; what it had said is here by now.
+        let _ = tokio::time::timeout(Duration::from_millis(200), lost).await;
+        records
     }
 
     pub async fn closed(&self) -> CloseCode {
@@ -489,7 +551,19 @@ pub struct Held {
     pub receipts: Vec<Signed<Receipt>>,
     pub checkpoints: Vec<Signed<Checkpoint>>,
     pub close: Option<CloseCode>,
+    pub proof: Option<LedgerProof>,
     pub length: u64,
+}
+
+impl Held {
+    /// The ledger's entry for this recording, proved by what stands at its end.
+    pub fn entry(&self, relay: &Identity) -> SessionEntry {
+        let proof = self.proof.as_ref().expect("a proof at the end");
+        match proof.verify(&relay.receipt_key).unwrap().0 {
+            LedgerEntry::Session(entry) => entry,
+            LedgerEntry::Tombstone(_) => panic!("the proof of a deletion"),
+        }
+    }
 }
 
 /// Reads a whole recording, which must end on an entry's border.
@@ -504,6 +578,7 @@ pub fn read_recording(path: &Path) -> Held {
             Entry::Receipt(receipt) => held.receipts.push(receipt),
             Entry::Checkpoint(signed) => held.checkpoints.push(signed),
             Entry::Close(code) => held.close = Some(CloseCode::from_number(code)),
+            Entry::Ledger(proof) => held.proof = Some(proof),
         }
     }
     held.length = reader.offset();
