@@ -1,5 +1,6 @@
 //! End to end, in one binary: the shipped programs on real X servers.
 
+mod behind;
 mod bent;
 mod blind;
 mod codes;

@@ -1,62 +1,16 @@
-//! A full disk at the relay: the session ends and says why, before anything goes unrecorded.
+//! A full, a broken and a read-only disk at the relay: the session ends and says why, before anything goes unrecorded.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::recording::{Entry, RecordingReader};
+use sightline_tests::disk::{Disk, Syncs};
 use sightline_tests::hostile::Hostile;
 use sightline_tests::stage::Stage;
 use sightline_tests::world::{SOON, Setting, viewer_ends};
 
 const REASON: &str = "the relay has no room left for recordings";
-
-/// A small disk of our own.
-struct Disk {
-    folder: tempfile::TempDir,
-}
-
-impl Disk {
-    /// `None` where we may not mount.
-    fn mount(megabytes: u32) -> anyhow::Result<Option<Disk>> {
-        let folder = tempfile::tempdir()?;
-        let size = format!("size={megabytes}m");
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(folder.path())
-            .output()?;
-        if !mount.status.success() {
-            let why = String::from_utf8_lossy(&mount.stderr);
-            eprintln!("skipped: this test mounts a small disk and may not: {why}");
-            return Ok(None);
-        }
-        Ok(Some(Disk { folder }))
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.path().join("ballast")
-    }
-
-    /// Takes all the room that is left.
-    fn fill(&self) -> anyhow::Result<()> {
-        let mut file = std::fs::File::create(self.ballast())?;
-        let piece = vec![1; 1 << 16];
-        while file.write_all(&piece).is_ok() {}
-        Ok(())
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 fn stage_on(disk: &Disk) -> anyhow::Result<Stage> {
     let recordings = format!("\"{}\"", disk.path().join("recordings").display());
@@ -116,6 +70,37 @@ fn nothing_is_forwarded_that_a_full_disk_did_not_take() -> anyhow::Result<()> {
             "a record went unrecorded"
         );
     }
+    Ok(())
+}
+
+const BROKEN: &str = "the relay cannot store recordings";
+
+#[test]
+fn a_broken_disk_ends_the_session() -> anyhow::Result<()> {
+    let mut stage = Stage::set()?;
+    let (mut agent, mut viewer) = stage.session()?;
+    let Some(_broken) = Syncs::failing(stage.world.relay.process.pid())? else {
+        return Ok(());
+    };
+    stage.type_line("one more")?;
+    assert_eq!(agent.ends(SOON)?, (41, BROKEN.into()));
+    assert_eq!(viewer_ends(&mut viewer, SOON)?, (41, BROKEN.into()));
+    Ok(())
+}
+
+#[test]
+fn on_a_read_only_disk_no_session_begins() -> anyhow::Result<()> {
+    let Some(disk) = Disk::mount(64)? else {
+        return Ok(());
+    };
+    let mut stage = stage_on(&disk)?;
+    disk.make_read_only()?;
+    let mut agent = stage.world.share(&stage.user, &[])?;
+    let mut viewer = stage.world.connect(&stage.technician, &agent.code, &[])?;
+    agent.answer("y")?;
+    assert_eq!(agent.ends(SOON)?, (41, BROKEN.into()));
+    assert_eq!(viewer_ends(&mut viewer, SOON)?, (41, BROKEN.into()));
+    assert!(!agent.terminal.events.has("granted"), "nothing was shown");
     Ok(())
 }
 

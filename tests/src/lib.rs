@@ -2,6 +2,7 @@
 //!
 //! Everything that is started here is ended when its value is dropped.
 
+pub mod disk;
 pub mod display;
 pub mod false_relay;
 pub mod hostile;

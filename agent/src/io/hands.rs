@@ -13,8 +13,8 @@ use crate::platform::{self, DesktopError, Hands};
 
 enum Order {
     Act(Grant<kind::Control>, Input),
-    /// Look at the flag.
-    Wake,
+    /// Let go of everything, what was queued before included.
+    Release,
 }
 
 /// Orders for the hands. Dropping it lets go of everything and ends the thread.
@@ -62,7 +62,7 @@ impl HandsThread {
     /// Never waits: goes before everything that is queued.
     pub fn release_all(&self) {
         self.release.store(true, Ordering::Release);
-        self.order(Order::Wake);
+        self.order(Order::Release);
     }
 
     fn order(&self, order: Order) {
@@ -87,8 +87,9 @@ fn run(mut inbox: mpsc::Receiver<Order>, release: &AtomicBool) -> Result<(), Des
         if release.swap(false, Ordering::AcqRel) {
             hands.release_all()?;
         }
-        if let Order::Act(grant, input) = order {
-            act(&mut *hands, &grant, input)?;
+        match order {
+            Order::Act(grant, input) => act(&mut *hands, &grant, input)?,
+            Order::Release => hands.release_all()?,
         }
     }
     hands.release_all()

@@ -55,6 +55,8 @@ pub struct PictureStats {
 struct Shared {
     pace: Mutex<Pace>,
     stop: AtomicBool,
+    /// Nothing may be captured.
+    paused: AtomicBool,
     stats: Mutex<PictureStats>,
 }
 
@@ -80,6 +82,7 @@ impl PictureThread {
         let shared = Arc::new(Shared {
             pace: Mutex::default(),
             stop: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             stats: Mutex::default(),
         });
         let mine = Arc::clone(&shared);
@@ -106,6 +109,12 @@ impl PictureThread {
     /// The viewer has everything up to update `frame`.
     pub fn shown(&self, frame: u64) {
         lock(&self.shared.pace).shown(frame, self.clock.now().mono_us);
+        self.wake();
+    }
+
+    /// While paused nothing is captured and nothing sealed; afterwards the screen's newest state is.
+    pub fn pause(&self, paused: bool) {
+        self.shared.paused.store(paused, Ordering::Release);
         self.wake();
     }
 
@@ -142,6 +151,8 @@ struct Work<'a> {
     last_whole: Instant,
     /// Something was sent since the last whole picture.
     changed: bool,
+    /// What the screen said beside its pixels, while paused.
+    missed: Woken,
 }
 
 fn run(
@@ -166,6 +177,7 @@ fn run(
         whole: true,
         last_whole: Instant::now(),
         changed: false,
+        missed: Woken::default(),
     };
     let _ = work.out.send(FromPicture::Open(work.screen.waker()));
     while !shared.stop.load(Ordering::Acquire) {
@@ -178,6 +190,12 @@ fn run(
 impl Work<'_> {
     /// One update if there is one to send and the pace permits, else one wait.
     fn turn(&mut self) -> Result<(), PictureFailure> {
+        if self.shared.paused.load(Ordering::Acquire) {
+            let woken = self.screen.wait(None, true)?;
+            return self.note(woken);
+        }
+        let missed = std::mem::take(&mut self.missed);
+        self.send_missed(missed);
         let due = self.changed && self.last_whole.elapsed() >= WHOLE_EVERY;
         let wanted = self.damaged || self.whole || due;
         let permitted = lock(&self.shared.pace).permits();
@@ -186,24 +204,32 @@ impl Work<'_> {
         }
         let until = (self.changed && permitted).then(|| self.last_whole + WHOLE_EVERY);
         let woken = self.screen.wait(until, !permitted)?;
-        self.woken(woken)
+        self.note(woken)
     }
 
-    fn woken(&mut self, woken: Woken) -> Result<(), PictureFailure> {
+    /// Takes in what the screen said; it is sent at the next turn that is not paused. Of each kind only the newest counts.
+    fn note(&mut self, woken: Woken) -> Result<(), PictureFailure> {
         self.damaged |= woken.damaged;
         if let Some(layout) = woken.layout {
             self.relayout(layout)?;
         }
-        if let Some(cursor) = woken.cursor {
+        let missed = &mut self.missed;
+        missed.cursor = woken.cursor.or(missed.cursor.take());
+        missed.pointer = woken.pointer.or(missed.pointer);
+        missed.title = woken.title.or(missed.title.take());
+        Ok(())
+    }
+
+    fn send_missed(&mut self, missed: Woken) {
+        if let Some(cursor) = missed.cursor {
             self.send_scene(&Scene::Cursor(cursor));
         }
-        if let Some((x, y)) = woken.pointer {
+        if let Some((x, y)) = missed.pointer {
             self.send_scene(&Scene::Pointer { x, y });
         }
-        if let Some(title) = woken.title {
+        if let Some(title) = missed.title {
             self.send_scene(&Scene::Window { title });
         }
-        Ok(())
     }
 
     fn relayout(&mut self, layout: Layout) -> Result<(), PictureFailure> {

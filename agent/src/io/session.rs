@@ -39,6 +39,10 @@ enum Happened {
     /// The technician holds something and has not been heard for too long.
     Silence,
     CheckpointDue,
+    /// A receipt is overdue.
+    ReceiptDue,
+    /// The record that waited for receipts waits no longer.
+    HeldBack,
 }
 
 struct Running<'a> {
@@ -59,6 +63,8 @@ struct Running<'a> {
     indicator: Box<dyn Indicator>,
     wishes: mpsc::UnboundedReceiver<CloseCode>,
     watching: Watching,
+    /// A record that waits for the relay's receipts until then, and all that follow it.
+    held_back: Option<(Class, Bytes, u64)>,
 }
 
 /// What a session needs beside the connection.
@@ -113,6 +119,7 @@ async fn start<'a>(
         technician: established.technician_name.clone(),
         organisation: established.bundle.organisation.clone(),
         allowed: machine.allowed(),
+        paused: false,
     };
     stop.arm(machine.revoker());
     let stopped = Box::new(move || stop.stop());
@@ -151,6 +158,7 @@ async fn start<'a>(
         indicator,
         wishes,
         watching,
+        held_back: None,
     })
 }
 
@@ -195,8 +203,24 @@ impl Running<'_> {
                 None => std::future::pending().await,
             }
         };
+        let receipt_due = async {
+            match self.machine.poll_receipt_us() {
+                Some(at) => tokio::time::sleep_until(self.clock.at(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let held_back = async {
+            match &self.held_back {
+                Some(_) if !self.machine.frozen() => {}
+                Some((.., until)) => tokio::time::sleep_until(self.clock.at(*until).into()).await,
+                None => std::future::pending().await,
+            }
+        };
         // While the hands are behind, the technician's lanes wait, and nothing else does.
         let from_lanes = async {
+            if self.held_back.is_some() {
+                return std::future::pending().await;
+            }
             if let Some(hands) = &self.hands {
                 hands.ready().await;
             }
@@ -210,7 +234,9 @@ impl Running<'_> {
             () = grants_end => Happened::GrantsEnd,
             () = silence => Happened::Silence,
             () = checkpoint_due => Happened::CheckpointDue,
+            () = receipt_due => Happened::ReceiptDue,
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
+            () = held_back => Happened::HeldBack,
             Some(from) = from_lanes => match from {
                 FromLane::Record(class, bytes) => Happened::Record(class, bytes),
                 FromLane::End(result) => Happened::LaneEnd(result),
@@ -231,6 +257,15 @@ impl Running<'_> {
             Happened::GrantsEnd => self.machine.handle_timeout(now),
             Happened::Silence => self.machine.handle_silence(now),
             Happened::CheckpointDue => {} // the loop signs it
+            Happened::ReceiptDue => self.machine.keep_up(now),
+            Happened::HeldBack => {
+                if let Some((class, bytes, _)) = self.held_back.take() {
+                    self.machine.handle_record(class, &bytes, now);
+                }
+            }
+            Happened::Relay(Ok(FromRelay::Receipt(signed))) => {
+                self.machine.handle_receipt(&signed, now);
+            }
             Happened::Relay(Ok(FromRelay::Checkpoint(signed))) => {
                 self.machine.handle_checkpoint(&signed, now);
             }
@@ -240,7 +275,10 @@ impl Running<'_> {
             }
             Happened::Relay(Ok(_)) => {}
             Happened::Relay(Err(code)) => self.machine.close(code),
-            Happened::Record(class, bytes) => self.machine.handle_record(class, &bytes, now),
+            Happened::Record(class, bytes) => match self.machine.patience_us(now) {
+                Some(until) => self.held_back = Some((class, bytes, until)),
+                None => self.machine.handle_record(class, &bytes, now),
+            },
             Happened::LaneEnd(Ok(()) | Err(LinkError::Cut)) => {}
             Happened::LaneEnd(Err(error)) => self.machine.end(error.code(), now),
             Happened::Picture(from) => self.picture_said(from),
@@ -300,6 +338,7 @@ impl Running<'_> {
                 }
             }
             AgentEffect::Allowed(allowed) => self.allowed(allowed),
+            AgentEffect::Frozen(frozen) => self.frozen(frozen),
             AgentEffect::Dropped { why, count } => {
                 tracing::warn!("input of the technician was dropped ({count} so far): {why}");
                 let facts = json!({ "why": why, "count": count });
@@ -308,6 +347,20 @@ impl Running<'_> {
             AgentEffect::Over(code) => return Some(code),
         }
         None
+    }
+
+    /// Nothing unrecorded is made: no pictures while the relay is behind.
+    fn frozen(&mut self, frozen: bool) {
+        if let Some(picture) = &self.picture {
+            picture.pause(frozen);
+        }
+        self.watching.paused = frozen;
+        self.indicator.update(self.watching.clone());
+        let (event, words) = match frozen {
+            true => ("paused", "Paused: the relay is behind with recording."),
+            false => ("resumed", "The recording has caught up."),
+        };
+        self.report.say(event, json!({}), words);
     }
 
     fn allowed(&mut self, allowed: Capabilities) {

@@ -160,6 +160,8 @@ pub struct Watching {
     pub technician: String,
     pub organisation: String,
     pub allowed: Capabilities,
+    /// The recording is behind: nothing is seen or done until it has caught up.
+    pub paused: bool,
 }
 
 /// The small always-visible window that says who is watching, with a Stop button and a hot key.

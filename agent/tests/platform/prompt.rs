@@ -47,6 +47,7 @@ fn watching() -> Watching {
         technician: "Mira Kovač".into(),
         organisation: "Example Help Desk".into(),
         allowed: Capabilities::of(&[Capability::View, Capability::Control]),
+        paused: false,
     }
 }
 

@@ -114,12 +114,17 @@ impl Organisation {
     }
 
     pub fn receipt(&self, sealed: &SealedManifest) -> Signed<Receipt> {
+        self.receipt_for(sealed.manifest.digest(), 0)
+    }
+
+    /// For so many records of the session of this manifest.
+    pub fn receipt_for(&self, manifest: Digest, records: u64) -> Signed<Receipt> {
         Signed::sign(
             &Receipt {
                 session: SESSION,
-                manifest: sealed.manifest.digest(),
-                records: 0,
-                bytes: 0,
+                manifest,
+                records,
+                bytes: records * 100,
                 at_ms: START.unix_ms,
                 ledger: TreeHead::empty(),
             },

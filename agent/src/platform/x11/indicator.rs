@@ -328,7 +328,10 @@ impl Label {
         let organisation = clean(&watching.organisation, LONGEST);
         let mut label = Label {
             who: format!("{technician} ({organisation})"),
-            what: rights(watching.allowed),
+            what: match watching.paused {
+                true => "paused: the recording is behind".to_owned(),
+                false => rights(watching.allowed),
+            },
             hot_key: String::new(),
             stop: egui::Rect::NOTHING,
         };

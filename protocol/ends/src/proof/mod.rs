@@ -222,6 +222,18 @@ impl Proof {
         Ok(checkpoint)
     }
 
+    /// Records of both ends that are known to have reached the relay: the other end's that arrived, and this end's for
+    /// which the other one has signed.
+    pub fn at_relay(&self) -> u64 {
+        let lanes = self.lanes.iter();
+        lanes
+            .map(|(id, lane)| match id.author == self.author {
+                true => lane.watch.confirmed(),
+                false => lane.watch.chain().records,
+            })
+            .sum()
+    }
+
     fn claimed(&mut self, head: &LaneHead) -> Result<(), Dispute> {
         let wrong = Dispute::Differs(head.lane, head.records);
         let Some(lane) = self.lanes.get_mut(&head.lane) else {

@@ -50,6 +50,11 @@ impl LaneWatch {
         self.lock().chain
     }
 
+    /// Records for which the other end has signed.
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.lock().confirmed.records
+    }
+
     /// The other end has left more records unsigned than can be remembered.
     pub(crate) fn overflowed(&self) -> bool {
         self.lock().recent.len() >= RECENT

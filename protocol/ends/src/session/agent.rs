@@ -8,9 +8,11 @@ use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::Author;
 use sightline_protocol::record::Class;
 use sightline_protocol::statement::Signed;
+use sightline_protocol::statements::Receipt;
 use sightline_protocol::wire;
 
 use super::held::Held;
+use super::receipts::{Receipts, Turn};
 use super::{SILENCE_US, bye, seal};
 use crate::consent::{Grant, Grants, Refused, Revoker, kind};
 use crate::content::{Control, Input};
@@ -23,6 +25,11 @@ use crate::seal::{
 
 /// How often the technician is told that input was dropped: once a second.
 const REFUSAL_INTERVAL_US: u64 = 1_000_000;
+
+/// What the technician reads while the session is frozen.
+pub const FROZEN: &str = "paused: the relay is behind with recording";
+/// And when it goes on.
+const THAWED: &str = "the recording has caught up";
 
 /// What the agent's shell has to do, in this order.
 #[derive(Debug)]
@@ -37,6 +44,8 @@ pub enum AgentEffect {
     Shown { frame: u64 },
     /// What is allowed changed: tell the user.
     Allowed(Capabilities),
+    /// The relay is behind with recording (or has caught up): no pictures until then, and the user is told.
+    Frozen(bool),
     /// Something was dropped; for the log.
     Dropped { why: String, count: u64 },
     /// It is over; send what is queued, then leave.
@@ -48,6 +57,7 @@ pub struct AgentSession {
     control: Sealer,
     picture: Option<Sealer>,
     proof: Proof,
+    receipts: Receipts,
     from_control: Opener,
     from_input: Opener,
     /// The user is answering a question: no remote input until then, whatever was granted.
@@ -79,6 +89,7 @@ impl AgentSession {
             control,
             picture: Some(picture),
             proof,
+            receipts: Receipts::new(established, now),
             from_control,
             from_input,
             prompt_open: false,
@@ -111,6 +122,8 @@ impl AgentSession {
         if self.over {
             return;
         }
+        self.receipts.heard(now);
+        self.keep_up(now);
         let result = match class {
             Class::Input => self.input(record, now),
             Class::Control => self.control_record(record, now),
@@ -130,6 +143,7 @@ impl AgentSession {
         if let Err(dispute) = self.proof.arrived(lane, now) {
             self.dispute(&dispute, now);
         }
+        self.receipts.known(self.proof.at_relay(), now);
     }
 
     /// The technician's checkpoint. One that does not say what arrived ends the session.
@@ -137,8 +151,67 @@ impl AgentSession {
         if self.over {
             return;
         }
+        self.receipts.heard(now);
         if let Err(dispute) = self.proof.handle(signed) {
             self.dispute(&dispute, now);
+        }
+        self.receipts.known(self.proof.at_relay(), now);
+    }
+
+    /// The relay's receipt. One that is false ends the session; after its end the last one is still taken.
+    pub fn handle_receipt(&mut self, signed: &Signed<Receipt>, now: Now) {
+        self.receipts.heard(now);
+        if let Err(error) = self.receipts.handle(signed)
+            && !self.over
+        {
+            self.drop_one(&error.to_string());
+            return self.end(CloseCode::NoReceipt, now);
+        }
+        self.keep_up(now);
+    }
+
+    /// The relay's newest receipt.
+    pub fn receipt(&self) -> &Signed<Receipt> {
+        self.receipts.last()
+    }
+
+    /// `mono_us` at which [`AgentSession::keep_up`] wants to be called.
+    pub fn poll_receipt_us(&self) -> Option<u64> {
+        self.receipts.due_us().filter(|_| !self.over)
+    }
+
+    /// Frozen until the relay has caught up.
+    pub fn frozen(&self) -> bool {
+        self.receipts.frozen()
+    }
+
+    /// `mono_us` until which a record that just came may wait for the relay's receipts: after a silence of the network
+    /// they and the record come at the same time, in any order.
+    pub fn patience_us(&self, now: Now) -> Option<u64> {
+        self.receipts.patience_us(now)
+    }
+
+    /// Stops everything while receipts are behind, lets it go on, or gives up.
+    pub fn keep_up(&mut self, now: Now) {
+        if self.over {
+            return;
+        }
+        match self.receipts.poll(now) {
+            Some(Turn::Frozen) => {
+                self.release_all();
+                self.effects.push_back(AgentEffect::Frozen(true));
+                self.said_refused_us = Some(now.mono_us);
+                let why = FROZEN.to_owned();
+                self.say(&Control::Refused { why }, now);
+            }
+            Some(Turn::Thawed) => {
+                self.effects.push_back(AgentEffect::Frozen(false));
+                let capabilities = self.grants.capabilities();
+                let why = THAWED.to_owned();
+                self.say(&Control::Grants { capabilities, why }, now);
+            }
+            Some(Turn::GivenUp) => self.end(CloseCode::NoReceipt, now),
+            None => {}
         }
     }
 
@@ -166,6 +239,7 @@ impl AgentSession {
         let (header, body) = self.from_input.open(record).map_err(|e| e.to_string())?;
         let input: Result<Input, _> = wire::decode(&body);
         let refused = match input {
+            Ok(_) if self.receipts.frozen() => Ok(FROZEN.to_owned()),
             Ok(input) if !self.prompt_open => {
                 match self.grants.live::<kind::Control>(now.unix_ms) {
                     Ok(grant) => {

@@ -4,11 +4,13 @@
 mod agent;
 mod echo;
 mod held;
+mod receipts;
 mod technician;
 #[cfg(test)]
 mod tests;
 
 pub use agent::{AgentEffect, AgentSession};
+pub use receipts::{GIVE_UP_US, LIMIT_US};
 pub use technician::{TechnicianEffect, TechnicianSession};
 
 use serde::Serialize;

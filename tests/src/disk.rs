@@ -1,0 +1,106 @@
+//! Disks that are small, slow, broken or read-only.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use crate::program::Kept;
+
+/// A small disk of our own.
+pub struct Disk {
+    folder: tempfile::TempDir,
+}
+
+impl Disk {
+    /// `None` where we may not mount.
+    pub fn mount(megabytes: u32) -> anyhow::Result<Option<Disk>> {
+        let folder = tempfile::tempdir()?;
+        let size = format!("size={megabytes}m");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(folder.path())
+            .output()?;
+        if !mount.status.success() {
+            let why = String::from_utf8_lossy(&mount.stderr);
+            eprintln!("skipped: this test mounts a small disk and may not: {why}");
+            return Ok(None);
+        }
+        Ok(Some(Disk { folder }))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file with which [`Disk::fill`] filled it.
+    pub fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+
+    /// Takes all the room that is left.
+    pub fn fill(&self) -> anyhow::Result<()> {
+        let mut file = std::fs::File::create(self.ballast())?;
+        let piece = vec![1; 1 << 16];
+        while file.write_all(&piece).is_ok() {}
+        Ok(())
+    }
+
+    /// From now on nothing can be written to it.
+    pub fn make_read_only(&self) -> anyhow::Result<()> {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "remount,ro"]).arg(self.path());
+        anyhow::ensure!(mount.status()?.success(), "it stays writable");
+        Ok(())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// What happens to a process each time it makes a file durable. Ends when dropped.
+pub struct Syncs {
+    strace: Kept,
+}
+
+impl Syncs {
+    /// Each takes this much longer. `None` where we may not trace.
+    pub fn slow(pid: u32, milliseconds: u32) -> anyhow::Result<Option<Syncs>> {
+        Syncs::inject(pid, &format!("delay_enter={}", milliseconds * 1_000))
+    }
+
+    /// Each fails, as on a broken disk.
+    pub fn failing(pid: u32) -> anyhow::Result<Option<Syncs>> {
+        Syncs::inject(pid, "error=EIO")
+    }
+
+    fn inject(pid: u32, what: &str) -> anyhow::Result<Option<Syncs>> {
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-o", "/dev/null", "-e", "trace=fdatasync,fsync"])
+            .args(["-e", &format!("inject=fdatasync,fsync:{what}")])
+            .args(["-p", &pid.to_string()])
+            .stderr(Stdio::piped());
+        let mut strace = Kept::spawn(&mut command).context("install strace")?;
+        let errors = strace.0.stderr.take().context("no standard error")?;
+        let mut first = String::new();
+        let mut errors = BufReader::new(errors);
+        errors.read_line(&mut first)?;
+        // It says more for each new thread, and somebody must listen.
+        std::thread::spawn(move || for _ in errors.lines() {});
+        if !first.contains("attached") {
+            eprintln!("skipped: this test traces the relay and may not: {first}");
+            return Ok(None);
+        }
+        Ok(Some(Syncs { strace }))
+    }
+
+    /// The disk is well again.
+    pub fn heal(self) -> anyhow::Result<()> {
+        self.strace.signal(rustix::process::Signal::TERM)
+    }
+}
