@@ -35,9 +35,13 @@ fn a_full_disk_ends_the_session_and_refuses_the_next() -> anyhow::Result<()> {
     assert_eq!(agent.ends(SOON)?, (40, REASON.into()));
     assert_eq!(viewer_ends(&mut viewer, SOON)?, (40, REASON.into()));
 
+    // A code that was given while there was room is of no use now; and none is given any more.
+    std::fs::remove_file(disk.ballast())?;
     let agent = stage.world.share(&stage.user, &[])?;
+    disk.fill()?;
     let mut viewer = stage.world.connect(&stage.technician, &agent.code, &[])?;
     assert_eq!(viewer_ends(&mut viewer, SOON)?, (40, REASON.into()));
+    assert!(stage.world.share(&stage.user, &[]).is_err());
     Ok(())
 }
 

@@ -146,7 +146,7 @@ impl Play {
             2 | 3 => {
                 let drawn = u32::from(bytes.byte() % 8);
                 let now = self.now;
-                let effects = self.broker.allocate(conn, now, &mut || drawn);
+                let effects = self.broker.allocate(conn, true, now, &mut || drawn);
                 let full = |e: &Effect| {
                     matches!(e, Effect::Send(_, FromRelay::Refused((_, FULL_RETRY_S))))
                 };

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sightline_protocol::close::CloseCode;
 
+use crate::io::desk::unix_ms;
+
 /// Something the operator may want to know.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -143,6 +145,14 @@ fn mb(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
+/// A line with its time, Unix milliseconds.
+#[derive(Serialize)]
+struct Stamped<'a> {
+    #[serde(flatten)]
+    line: &'a Line,
+    at_ms: u64,
+}
+
 /// Lines that wait while nobody reads standard output; more are dropped, because a stalled log must not stop
 /// sessions.
 const WAITING: usize = 1_024;
@@ -175,7 +185,8 @@ impl Console {
 
     pub fn say(&self, line: &Line) {
         let text = if self.json {
-            serde_json::to_string(line).unwrap_or_default()
+            let at_ms = unix_ms();
+            serde_json::to_string(&Stamped { line, at_ms }).unwrap_or_default()
         } else {
             line.words()
         };

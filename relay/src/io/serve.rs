@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use sightline_link::{Arrived, LinkError, RelayListener};
@@ -16,10 +16,10 @@ use sightline_protocol::id::{Author, PublicKey, SessionId};
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::OrgBundle;
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
 
 use crate::io::connection::{self, Entered, Gate};
 use crate::io::console::{Console, Line};
+use crate::io::desk::unix_ms;
 use crate::io::forward;
 use crate::io::office::Books;
 use crate::io::recorder::{Recorded, Recorder, Recording};
@@ -31,9 +31,6 @@ use crate::pure::limits::Limits;
 
 /// Events that wait for the loop. Each connection and each recorder has at most one that waits beyond it.
 const EVENTS: usize = 1_024;
-
-/// How often what is over its time is let go; a claim looks at the clock itself.
-const EXPIRE: Duration = Duration::from_secs(5);
 
 /// The author's last records may come after its farewell, which is on a faster stream; and the other end signs off
 /// when it has heard of the end.
@@ -104,9 +101,8 @@ pub async fn serve(relay: Relay, mut operator: mpsc::Receiver<Operator>) {
         counters: Arc::default(),
         random: SystemRandom::new(),
         began: Instant::now(),
+        due: None,
     };
-    let mut expire = tokio::time::interval(EXPIRE);
-    expire.set_missed_tick_behavior(MissedTickBehavior::Delay); // it rests while nobody is there
     let mut health = tokio::time::interval(relay.health_every);
     health.reset(); // not at once
     loop {
@@ -116,10 +112,7 @@ pub async fn serve(relay: Relay, mut operator: mpsc::Receiver<Operator>) {
                 Operator::Stop => break,
                 asked => state.handle(Event::Operator(asked)),
             },
-            _ = expire.tick(), if state.anyone() => {
-                let effects = state.broker.expire(state.began.elapsed());
-                state.apply(effects);
-            }
+            () = state.until_due() => state.expire(),
             _ = health.tick() => state.health(),
         }
     }
@@ -161,9 +154,29 @@ struct State {
     counters: Arc<Counters>,
     random: SystemRandom,
     began: Instant,
+    /// When something ends by itself, since `began`. May be earlier than it is, never later.
+    due: Option<Duration>,
 }
 
 impl State {
+    /// Sleeps until something ends by itself; for ever while there is nothing.
+    fn until_due(&self) -> impl Future<Output = ()> + use<> {
+        let due = self.due.map(|due| (self.began + due).into());
+        async move {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = self.began.elapsed();
+        let effects = self.broker.expire(now);
+        self.due = self.broker.due(now);
+        self.apply(effects);
+    }
+
     fn handle(&mut self, event: Event) {
         match event {
             Event::Entered(conn, entered) => {
@@ -203,7 +216,10 @@ impl State {
         let effects = match message {
             ToRelay::Allocate(()) => {
                 let random = &self.random;
-                self.broker.allocate(conn, now, &mut || draw(random))
+                let room = self.store.room().is_ok();
+                let effects = self.broker.allocate(conn, room, now, &mut || draw(random));
+                self.due = self.broker.due(now);
+                effects
             }
             ToRelay::Release(nameplate) => {
                 self.broker.release(conn, nameplate);
@@ -213,9 +229,10 @@ impl State {
                 let mut id = [0; 16];
                 fill(&self.random, &mut id);
                 let room = self.store.room().is_ok();
-                let now_ms = unix_ms();
-                self.broker
-                    .claim(conn, nameplate, SessionId(id), room, now, now_ms)
+                let id = SessionId(id);
+                let effects = self.broker.claim(conn, nameplate, id, room, now, unix_ms());
+                self.due = self.broker.due(now);
+                effects
             }
             ToRelay::Begin(begin) => return self.begin(conn, begin),
             ToRelay::Over(over) => self.broker.over(conn, &over),
@@ -522,16 +539,6 @@ impl State {
         }
         self.console.say(&line);
     }
-
-    /// Anyone for whom time matters; an idle relay's loop sleeps.
-    fn anyone(&self) -> bool {
-        !self.broker.is_empty()
-    }
-}
-
-fn unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default().as_millis() as u64
 }
 
 fn fill(random: &SystemRandom, bytes: &mut [u8]) {

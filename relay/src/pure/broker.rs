@@ -58,6 +58,9 @@ const DRAWS: usize = 64;
 /// What a refused peer is told to wait when the relay itself is full, in seconds.
 const FULL_RETRY_S: u32 = 60;
 
+/// How often the memory of who asked is swept, while there is any: it costs some bytes for each.
+const FORGET: Duration = Duration::from_secs(60);
+
 struct Peer {
     key: PublicKey,
     address: IpAddr,
@@ -162,6 +165,7 @@ impl Broker {
     pub fn allocate(
         &mut self,
         conn: ConnId,
+        room: bool,
         now: Duration,
         draw: &mut dyn FnMut() -> u32,
     ) -> Vec<Effect> {
@@ -174,6 +178,10 @@ impl Broker {
         let of_address = self.allocations.take(peer.address, now);
         if let Err(wait) = of_address.and_then(|()| peer.pace.take(now)) {
             return refuse(conn, CloseCode::Quota, seconds(wait));
+        }
+        if !room {
+            // Said before a user has read a code out for nothing.
+            return refuse(conn, CloseCode::StorageFull, 0);
         }
         if let Some(earlier) = peer.nameplate.take() {
             self.plates.remove(&earlier);
@@ -447,6 +455,21 @@ impl Broker {
             .collect()
     }
 
+    /// When [`Broker::expire`] has something to do next; `None` while there is nothing that ends by itself.
+    pub fn due(&self, now: Duration) -> Option<Duration> {
+        let plates = self.plates.values().map(|plate| plate.until);
+        let joining = self.sessions.values().filter_map(|s| match s.stage {
+            Stage::Joining { until, .. } => Some(until),
+            _ => None,
+        });
+        let remembered = !self.by_key.is_empty()
+            || !self.by_address.is_empty()
+            || !self.allocations.is_empty()
+            || !self.claims.is_empty();
+        let forget = remembered.then_some(now + FORGET);
+        plates.chain(joining).chain(forget).min()
+    }
+
     pub fn session_count(&self) -> usize {
         self.sessions.len()
     }
@@ -520,7 +543,7 @@ mod tests {
     }
 
     fn allocated(broker: &mut Broker, now: Duration) -> Nameplate {
-        let effects = broker.allocate(ConnId(1), now, &mut || 4_711);
+        let effects = broker.allocate(ConnId(1), true, now, &mut || 4_711);
         match &effects[..] {
             [Effect::Send(ConnId(1), FromRelay::Allocated(allocated))] => allocated.nameplate,
             other => panic!("no nameplate: {other:?}"),
@@ -551,7 +574,7 @@ mod tests {
         let again = broker.claim(ConnId(3), nameplate, id(2), true, at(1), 0);
         assert_eq!(again, refused(3, CloseCode::CodeSpent, 0));
         // A spent one cannot be drawn again before its time is over.
-        let next = broker.allocate(ConnId(1), at(2), &mut || 4_711);
+        let next = broker.allocate(ConnId(1), true, at(2), &mut || 4_711);
         assert_eq!(next, refused(1, CloseCode::Quota, FULL_RETRY_S));
     }
 
@@ -606,11 +629,42 @@ mod tests {
     }
 
     #[test]
+    fn something_is_due_only_while_something_ends_by_itself() {
+        let mut broker = broker();
+        assert_eq!(broker.due(at(0)), None, "connections alone wake nobody");
+        let plate = allocated(&mut broker, at(0));
+        assert_eq!(broker.due(at(0)), Some(FORGET));
+        broker.expire(FORGET);
+        assert_eq!(broker.due(FORGET), Some(at(600)), "the nameplate");
+        broker.claim(ConnId(2), plate, id(1), true, at(100), 0);
+        broker.expire(at(500));
+        assert_eq!(broker.due(at(500)), Some(at(600)), "the spent nameplate");
+        broker.expire(at(600));
+        assert_eq!(
+            broker.due(at(600)),
+            Some(at(700)),
+            "the session that has not begun"
+        );
+        broker.expire(at(700));
+        assert_eq!(broker.due(at(700)), None);
+    }
+
+    #[test]
+    fn without_room_no_nameplate_is_given() {
+        let mut broker = broker();
+        let effects = broker.allocate(ConnId(1), false, at(0), &mut || 4_711);
+        assert_eq!(effects, refused(1, CloseCode::StorageFull, 0));
+    }
+
+    #[test]
     fn each_has_its_role_and_its_time() {
         let mut broker = broker();
         let nameplate = allocated(&mut broker, at(0));
         let violation = |conn| vec![Effect::Close(ConnId(conn), CloseCode::ProtocolViolation)];
-        assert_eq!(broker.allocate(ConnId(2), at(0), &mut || 0), violation(2));
+        assert_eq!(
+            broker.allocate(ConnId(2), true, at(0), &mut || 0),
+            violation(2)
+        );
         let claim = broker.claim(ConnId(1), nameplate, id(1), true, at(0), 0);
         assert_eq!(claim, violation(1));
         let late = broker.claim(ConnId(2), nameplate, id(1), true, at(0), DAY_MS);
@@ -630,7 +684,7 @@ mod tests {
         for conn in 100..2_000 {
             broker.enter(ConnId(conn), key(1), ADDRESS, Role::Agent);
             for _ in 0..ALLOCATE_BURST {
-                let effects = broker.allocate(ConnId(conn), at(0), &mut draw);
+                let effects = broker.allocate(ConnId(conn), true, at(0), &mut draw);
                 let [Effect::Send(_, FromRelay::Allocated(allocated))] = &effects[..] else {
                     break;
                 };
@@ -722,7 +776,7 @@ mod tests {
                         effects
                     }
                     Step::Leave(c) => { by = Some(ConnId(c)); broker.leave(ConnId(c)) }
-                    Step::Allocate(c, p) => broker.allocate(ConnId(c), now, &mut || p),
+                    Step::Allocate(c, p) => broker.allocate(ConnId(c), true, now, &mut || p),
                     Step::Release(c, p) => {
                         broker.release(ConnId(c), Nameplate::new(Nameplate::MIN + p).unwrap());
                         Vec::new()
