@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sightline_agent::io::home::Home;
+use sightline_agent::io::listing;
 use sightline_agent::io::share::{self, ShareOptions};
 use sightline_agent::platform::Backend;
 use sightline_program::report::Report;
@@ -47,6 +48,20 @@ enum Command {
     Share(ShareArgs),
     /// Say which organisation this computer trusts.
     Status,
+    /// List the sessions that this computer had: who helped, when, what was allowed, how it ended.
+    History {
+        #[command(subcommand)]
+        command: Option<HistoryCommand>,
+    },
+}
+
+#[derive(Subcommand)]
+enum HistoryCommand {
+    /// Show all that is kept of one session.
+    Show {
+        /// Its number in the list.
+        number: u64,
+    },
 }
 
 #[derive(Args)]
@@ -104,6 +119,10 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Join { file, replace } => home.join(&file, replace, report)?,
         Command::Status => home.describe(report)?,
+        Command::History { command: None } => listing::list(&home.history(), report)?,
+        Command::History {
+            command: Some(HistoryCommand::Show { number }),
+        } => listing::show(&home.history(), number, report)?,
         Command::Share(args) => {
             let options = ShareOptions {
                 qr: args.qr,

@@ -41,6 +41,33 @@ pub fn unix_ms() -> u64 {
         .map_or(0, |since| since.as_millis() as u64)
 }
 
+/// The local time of this computer at so many milliseconds since 1970: "2026-11-22 01:14:21 +01:00".
+pub fn local_time(unix_ms: u64) -> String {
+    in_zone(
+        unix_ms,
+        jiff::tz::TimeZone::system(),
+        "%Y-%m-%d %H:%M:%S %:z",
+    )
+}
+
+/// The same in UTC: "2026-11-22T00:14:21Z".
+pub fn utc_time(unix_ms: u64) -> String {
+    in_zone(unix_ms, jiff::tz::TimeZone::UTC, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// The local day: "2026-11-22".
+pub fn local_day(unix_ms: u64) -> String {
+    in_zone(unix_ms, jiff::tz::TimeZone::system(), "%Y-%m-%d")
+}
+
+fn in_zone(unix_ms: u64, zone: jiff::tz::TimeZone, format: &str) -> String {
+    let at = i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let at = at.unwrap_or(jiff::Timestamp::MAX).to_zoned(zone);
+    at.strftime(format).to_string()
+}
+
 /// The operating system's randomness.
 pub struct Chance(SystemRandom);
 

@@ -5,5 +5,6 @@
 pub mod clock;
 pub mod exit;
 pub mod files;
+pub mod history;
 pub mod log;
 pub mod report;

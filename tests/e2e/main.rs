@@ -7,6 +7,7 @@ mod codes;
 mod consent;
 mod floods;
 mod guard;
+mod history;
 mod lost;
 mod picture;
 mod replay;

@@ -165,6 +165,11 @@ impl World {
         })
     }
 
+    /// The folder of the agent that was started last.
+    pub fn agent_home(&self) -> PathBuf {
+        self.folder.join(format!("agent-{}", self.agents))
+    }
+
     /// `sightline connect` on this display, with this code.
     pub fn connect(
         &mut self,

@@ -11,6 +11,8 @@ use sightline_protocol::id::Digest;
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::OrgBundle;
 
+use super::history::HistoryFolder;
+
 /// The agent's folder.
 pub struct Home {
     folder: PathBuf,
@@ -53,6 +55,11 @@ impl Home {
         Home {
             folder: files::home(folder, "sightline-agent"),
         }
+    }
+
+    /// The history of its sessions.
+    pub fn history(&self) -> HistoryFolder {
+        HistoryFolder::at(self.folder.join("history"))
     }
 
     fn bundle_path(&self) -> PathBuf {

@@ -3,7 +3,9 @@
 
 mod hands;
 mod handshake;
+pub mod history;
 pub mod home;
+pub mod listing;
 mod people;
 mod picture;
 mod session;

@@ -8,16 +8,21 @@ use sightline_ends::seal::{AGENT_CONTROL, AGENT_PICTURE, LaneId};
 use sightline_ends::session::{AgentEffect, AgentSession};
 use sightline_link::{Arrived, Broker, Bytes, FromLane, LaneWriter, Link, LinkError, read_lane};
 use sightline_program::clock::Clock;
+use sightline_program::history::{Change, History, Moment, Pause};
 use sightline_program::report::Report;
 use sightline_protocol::broker::{FromRelay, LaneOpening};
 use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::SessionId;
 use sightline_protocol::record::Class;
+use sightline_protocol::statement::Signed;
+use sightline_protocol::statements::Receipt;
 use tokio::sync::mpsc;
 
 use super::hands::HandsThread;
-use super::picture::{FromPicture, PictureFailure, PictureThread};
+use super::history::Keeper;
+use super::picture::{FromPicture, PictureFailure, PictureStats, PictureThread};
 use super::stop::Stop;
 use crate::platform::{self, Backend, DesktopError, Indicator, Watching};
 
@@ -25,6 +30,10 @@ use crate::platform::{self, Backend, DesktopError, Indicator, Watching};
 const INBOX: usize = 256;
 /// For the last words to arrive when a session ends: 2 s.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// For the relay's last receipt, which comes when the recording is closed: 2 s.
+const LAST_RECEIPT: Duration = Duration::from_secs(2);
+/// A receipt may cross the technician's last words; the last one follows within 0.4 s, or it was that.
+const CROSSED: Duration = Duration::from_millis(400);
 
 enum Happened {
     Arrived(Result<Arrived, LinkError>),
@@ -54,17 +63,21 @@ struct Running<'a> {
     report: Report,
     lanes: mpsc::Receiver<FromLane>,
     to_lanes: mpsc::Sender<FromLane>,
-    control: LaneWriter,
+    control: Option<LaneWriter>,
     pictures: Option<LaneWriter>,
     picture: Option<PictureThread>,
     from_picture: mpsc::UnboundedReceiver<FromPicture>,
     hands: Option<HandsThread>,
     hands_failed: mpsc::UnboundedReceiver<DesktopError>,
-    indicator: Box<dyn Indicator>,
+    /// Taken away at the end.
+    indicator: Option<Box<dyn Indicator>>,
     wishes: mpsc::UnboundedReceiver<CloseCode>,
     watching: Watching,
     /// A record that waits for the relay's receipts until then, and all that follow it.
     held_back: Option<(Class, Bytes, u64)>,
+    keeper: Option<Keeper>,
+    /// The relay has said that it is over: everything it had to say came before.
+    relay_is_done: bool,
 }
 
 /// What a session needs beside the connection.
@@ -75,19 +88,30 @@ pub struct SessionSetup {
     pub stop: Stop,
     /// Where the user's wish to stop arrives.
     pub wishes: mpsc::UnboundedReceiver<CloseCode>,
+    /// The session's file in the history; none if it cannot be written.
+    pub keeper: Option<Keeper>,
 }
 
 /// Runs the session until its end and says why it ended.
-pub async fn run(broker: &mut Broker, established: &Established, setup: SessionSetup) -> CloseCode {
+pub async fn run(
+    broker: &mut Broker,
+    established: &Established,
+    mut setup: SessionSetup,
+) -> CloseCode {
     let session = established.session;
+    let keeper = setup.keeper.take();
+    let clock = setup.clock;
     match start(broker, established, setup).await {
         Ok(mut running) => {
+            running.keeper = keeper;
             let code = running.run().await;
             running.finish(code).await;
-            let _ = broker.over(session, code).await;
             code
         }
         Err(code) => {
+            if let Some(mut keeper) = keeper {
+                keeper.write(|history| history.close(code, clock.now().unix_ms));
+            }
             let _ = broker.over(session, code).await;
             code
         }
@@ -105,6 +129,7 @@ async fn start<'a>(
         report,
         stop,
         wishes,
+        keeper: _,
     } = setup;
     let mut machine = AgentSession::new(established, clock.now());
     let session = established.session;
@@ -149,16 +174,18 @@ async fn start<'a>(
         report,
         lanes,
         to_lanes,
-        control,
+        control: Some(control),
         pictures,
         picture,
         from_picture,
         hands: control_allowed.then(|| HandsThread::start(failed)),
         hands_failed,
-        indicator,
+        indicator: Some(indicator),
         wishes,
         watching,
         held_back: None,
+        keeper: None,
+        relay_is_done: false,
     })
 }
 
@@ -170,11 +197,12 @@ impl Running<'_> {
                     return code;
                 }
             }
-            if let Some(signed) = self.machine.checkpoint(self.clock.now())
-                && let Err(error) = self.broker.checkpoint(signed).await
-            {
-                self.machine.close(error.code());
-                continue;
+            if let Some(signed) = self.machine.checkpoint(self.clock.now()) {
+                self.note(|history| history.set_own_checkpoint(&signed));
+                if let Err(error) = self.broker.checkpoint(signed).await {
+                    self.machine.close(error.code());
+                    continue;
+                }
             }
             let happened = self.next().await;
             self.happened(happened);
@@ -264,13 +292,14 @@ impl Running<'_> {
                 }
             }
             Happened::Relay(Ok(FromRelay::Receipt(signed))) => {
-                self.machine.handle_receipt(&signed, now);
+                self.receipt(&signed);
             }
             Happened::Relay(Ok(FromRelay::Checkpoint(signed))) => {
-                self.machine.handle_checkpoint(&signed, now);
+                self.checkpoint(&signed);
             }
             // A technician who came before and leaves only now has a session of its own.
             Happened::Relay(Ok(FromRelay::Over(over))) if over.session == self.session => {
+                self.relay_is_done = true;
                 self.machine.close(CloseCode::from_number(over.code));
             }
             Happened::Relay(Ok(_)) => {}
@@ -287,6 +316,32 @@ impl Running<'_> {
             }
             Happened::Arrived(Ok(_)) => {}
             Happened::Arrived(Err(error)) => self.machine.close(error.code()),
+        }
+    }
+
+    fn note(&mut self, change: impl FnOnce(&mut History)) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.note(change);
+        }
+    }
+
+    fn write(&mut self, change: impl FnOnce(&mut History)) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.write(change);
+        }
+    }
+
+    fn checkpoint(&mut self, signed: &Signed<Checkpoint>) {
+        self.machine.handle_checkpoint(signed, self.clock.now());
+        if let (Some(keeper), Some(last)) = (&mut self.keeper, self.machine.countersigned()) {
+            keeper.note(|history| history.set_technician_checkpoint(last));
+        }
+    }
+
+    fn receipt(&mut self, signed: &Signed<Receipt>) {
+        self.machine.handle_receipt(signed, self.clock.now());
+        if let Some(keeper) = &mut self.keeper {
+            keeper.note(|history| history.set_receipt(self.machine.receipt()));
         }
     }
 
@@ -321,7 +376,11 @@ impl Running<'_> {
     /// Gives the code with which the session is over.
     fn effect(&mut self, effect: AgentEffect) -> Option<CloseCode> {
         match effect {
-            AgentEffect::Control(record) => self.control.send(record.into()),
+            AgentEffect::Control(record) => {
+                if let Some(control) = &self.control {
+                    control.send(record.into());
+                }
+            }
             AgentEffect::Act(grant, input) => {
                 if let Some(hands) = &self.hands {
                     hands.act(grant, input);
@@ -343,10 +402,17 @@ impl Running<'_> {
                 tracing::warn!("input of the technician was dropped ({count} so far): {why}");
                 let facts = json!({ "why": why, "count": count });
                 self.report.note("input_dropped", facts);
+                self.note(|history| history.input_dropped = count);
             }
             AgentEffect::Over(code) => return Some(code),
         }
         None
+    }
+
+    fn show(&self) {
+        if let Some(indicator) = &self.indicator {
+            indicator.update(self.watching.clone());
+        }
     }
 
     /// Nothing unrecorded is made: no pictures while the relay is behind.
@@ -355,52 +421,111 @@ impl Running<'_> {
             picture.pause(frozen);
         }
         self.watching.paused = frozen;
-        self.indicator.update(self.watching.clone());
+        self.show();
         let (event, words) = match frozen {
             true => ("paused", "Paused: the relay is behind with recording."),
             false => ("resumed", "The recording has caught up."),
         };
         self.report.say(event, json!({}), words);
+        let now = Moment::at(self.clock.now().unix_ms);
+        self.write(|history| match (frozen, history.pauses.last_mut()) {
+            (true, _) => history.pauses.push(Pause {
+                from: now,
+                to: None,
+            }),
+            (false, Some(pause)) => pause.to = Some(now),
+            (false, None) => {}
+        });
     }
 
     fn allowed(&mut self, allowed: Capabilities) {
         self.watching.allowed = allowed;
-        self.indicator.update(self.watching.clone());
+        self.show();
         let facts = json!({ "allowed": allowed.to_string() });
         self.report.note("allowed", facts);
+        let change = Change {
+            allowed: allowed.to_string(),
+            at: Moment::at(self.clock.now().unix_ms),
+        };
+        self.write(|history| history.changes.push(change));
     }
 
-    /// Stops the local side first, then signs for all that was said and lets the last words go out.
+    /// Stops the local side first, then signs for all that was said, lets the last words go out, and takes the relay's
+    /// last receipt.
     async fn finish(mut self, code: CloseCode) {
-        let stats = self.picture.as_ref().map(PictureThread::stats);
-        drop(self.picture);
-        let hands = self.hands;
+        let end_ms = self.clock.now().unix_ms;
+        let picture = self.picture.take();
+        let stats = picture.as_ref().map(PictureThread::stats);
+        drop(picture);
+        let hands = self.hands.take();
         // Waits until every key is released.
         let _ = tokio::task::spawn_blocking(move || drop(hands)).await;
-        drop(self.indicator);
+        self.indicator = None;
         if let Some(stats) = stats {
-            let mean = stats.total_us.checked_div(stats.frames).unwrap_or(0);
-            self.report.note(
-                "picture",
-                json!({
-                    "frames": stats.frames,
-                    "bytes": stats.bytes,
-                    "grab_to_sealed_mean_us": mean,
-                    "grab_to_sealed_max_us": stats.longest_us,
-                }),
-            );
+            self.report_pictures(stats);
         }
         tracing::debug!("session over: {code}");
         let last = self.machine.last_checkpoint(code, self.clock.now());
-        let flush = async {
-            self.control.finish().await;
-            if let Some(pictures) = self.pictures {
-                pictures.abandon();
+        self.write(|history| {
+            history.close(code, end_ms);
+            if let Some(last) = &last {
+                history.set_own_checkpoint(last);
             }
-            if let Some(last) = last {
-                let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
+        });
+        let _ = tokio::time::timeout(FAREWELL, self.flush(code, last)).await;
+        if !self.relay_is_done {
+            let _ = tokio::time::timeout(LAST_RECEIPT, self.last_receipt()).await;
+        }
+        let keeper = self.keeper.take();
+        // Waits until the history is on the disk.
+        let _ = tokio::task::spawn_blocking(move || drop(keeper)).await;
+    }
+
+    async fn flush(&mut self, code: CloseCode, last: Option<Signed<Checkpoint>>) {
+        if let Some(control) = self.control.take() {
+            control.finish().await;
+        }
+        if let Some(pictures) = self.pictures.take() {
+            pictures.abandon();
+        }
+        if let Some(last) = last {
+            let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
+        }
+        let _ = self.broker.over(self.session, code).await;
+    }
+
+    /// The receipt after which nothing is added to the recording: it comes after the technician's last checkpoint.
+    async fn last_receipt(&mut self) {
+        let mut within = LAST_RECEIPT;
+        while let Ok(Ok(message)) = tokio::time::timeout(within, self.broker.next()).await {
+            match message {
+                FromRelay::Checkpoint(signed) => self.checkpoint(&signed),
+                FromRelay::Receipt(signed) => {
+                    self.receipt(&signed);
+                    if self.technician_is_done() {
+                        within = CROSSED;
+                    }
+                }
+                FromRelay::Over(over) if over.session == self.session => return,
+                _ => {}
             }
-        };
-        let _ = tokio::time::timeout(FAREWELL, flush).await;
+        }
+    }
+
+    fn technician_is_done(&self) -> bool {
+        let last = self.machine.countersigned();
+        last.and_then(|signed| signed.verify(&signed.key).ok())
+            .is_some_and(|last| last.close.is_some())
+    }
+
+    fn report_pictures(&self, stats: PictureStats) {
+        let mean = stats.total_us.checked_div(stats.frames).unwrap_or(0);
+        let facts = json!({
+            "frames": stats.frames,
+            "bytes": stats.bytes,
+            "grab_to_sealed_mean_us": mean,
+            "grab_to_sealed_max_us": stats.longest_us,
+        });
+        self.report.note("picture", facts);
     }
 }

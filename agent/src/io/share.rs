@@ -9,7 +9,8 @@ use serde_json::json;
 use sightline_ends::code::SessionCode;
 use sightline_ends::handshake::{AgentSetup, Established};
 use sightline_link::Broker;
-use sightline_program::clock::{Chance, Clock};
+use sightline_program::clock::{Chance, Clock, local_day};
+use sightline_program::history::{Beginning, Consent, History, Moment, Who};
 use sightline_program::report::Report;
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::close::CloseCode;
@@ -18,6 +19,7 @@ use sightline_protocol::statements::OrgBundle;
 use tokio::sync::mpsc;
 
 use super::handshake::{self, Around, Failed};
+use super::history::Keeper;
 use super::home::Home;
 use super::session::{self, SessionSetup};
 use super::stop::Stop;
@@ -51,12 +53,17 @@ struct Share<'a> {
     report: Report,
     stop: Stop,
     wishes: Option<mpsc::UnboundedReceiver<CloseCode>>,
+    /// The count of the session that is being made.
+    number: u64,
 }
 
 /// Runs until the session ends or the user gives up; says why it ended.
 pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::Result<CloseCode> {
     let (signed, bundle) = home.organisation()?;
     let key = home.key()?;
+    if let Err(error) = home.history().settle() {
+        tracing::warn!("history: {error}");
+    }
     if let Err(error) = platform::check_desktop(options.backend) {
         tracing::error!("{error}");
         return Ok(CloseCode::NoDesktop);
@@ -81,6 +88,7 @@ pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::
         report,
         stop,
         wishes: Some(wishes),
+        number: 0,
     };
     let mut broker = match Broker::connect(&share.bundle.relay, &share.key, None).await {
         Ok(broker) => broker,
@@ -187,6 +195,7 @@ impl Share<'_> {
             .home
             .next_session()
             .map_err(|e| lost(CloseCode::Internal, e.to_string()))?;
+        self.number = number;
         let setup = AgentSetup {
             key: Arc::clone(&self.key),
             bundle: self.signed.clone(),
@@ -240,6 +249,39 @@ impl Share<'_> {
         self.report.say("code", facts, words);
     }
 
+    /// The session's file in the history.
+    fn keeper(&self, established: &Established) -> Option<Keeper> {
+        let consent = &established.consent;
+        let start_ms = self.clock.now().unix_ms;
+        let history = History::begin(Beginning {
+            number: self.number,
+            session: established.session,
+            computer: &established.computer,
+            start_ms,
+            technician: Who {
+                name: established.technician_name.clone(),
+                organisation: established.bundle.organisation.clone(),
+                key: established.peer.to_string(),
+                fingerprint: established.peer.fingerprint(),
+            },
+            consent: Consent {
+                asked: consent.asked.to_string(),
+                allowed: consent.granted.to_string(),
+                reason: consent.reason.clone(),
+                ticket: consent.ticket.clone(),
+                until: Moment::at(consent.until_ms),
+            },
+            agent: self.key.public(),
+            manifest: established.manifest,
+            receipt: &established.receipt,
+        });
+        let kept = self.home.history().keep(history, &local_day(start_ms));
+        kept.inspect_err(|error| {
+            tracing::warn!("this session will not stand in the history: {error}")
+        })
+        .ok()
+    }
+
     async fn session(&mut self, broker: &mut Broker, established: &Established) -> CloseCode {
         let granted = established.consent.granted;
         let words = format!(
@@ -262,6 +304,7 @@ impl Share<'_> {
             report: self.report,
             stop: self.stop.clone(),
             wishes,
+            keeper: self.keeper(established),
         };
         session::run(broker, established, setup).await
     }

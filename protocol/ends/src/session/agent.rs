@@ -58,6 +58,8 @@ pub struct AgentSession {
     picture: Option<Sealer>,
     proof: Proof,
     receipts: Receipts,
+    /// The technician's newest checkpoint.
+    countersigned: Option<Signed<Checkpoint>>,
     from_control: Opener,
     from_input: Opener,
     /// The user is answering a question: no remote input until then, whatever was granted.
@@ -90,6 +92,7 @@ impl AgentSession {
             picture: Some(picture),
             proof,
             receipts: Receipts::new(established, now),
+            countersigned: None,
             from_control,
             from_input,
             prompt_open: false,
@@ -148,12 +151,11 @@ impl AgentSession {
 
     /// The technician's checkpoint. One that does not say what arrived ends the session.
     pub fn handle_checkpoint(&mut self, signed: &Signed<Checkpoint>, now: Now) {
-        if self.over {
-            return;
-        }
         self.receipts.heard(now);
-        if let Err(dispute) = self.proof.handle(signed) {
-            self.dispute(&dispute, now);
+        match self.proof.handle(signed) {
+            Ok(_) => self.countersigned = Some(signed.clone()),
+            Err(dispute) if !self.over => self.dispute(&dispute, now),
+            Err(_) => {}
         }
         self.receipts.known(self.proof.at_relay(), now);
     }
@@ -168,6 +170,11 @@ impl AgentSession {
             return self.end(CloseCode::NoReceipt, now);
         }
         self.keep_up(now);
+    }
+
+    /// The technician's newest checkpoint; after the end, its last one is still taken.
+    pub fn countersigned(&self) -> Option<&Signed<Checkpoint>> {
+        self.countersigned.as_ref()
     }
 
     /// The relay's newest receipt.

@@ -1,0 +1,336 @@
+//! The user's own record of a session: a plain text file, kept by the agent, that people can read and by which the
+//! relay's recording can be checked.
+//!
+//! Absent: where the files are and when they are written (the agent does that), and what verifying means.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use sightline_protocol::checkpoint::Checkpoint;
+use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::{Digest, PublicKey, SessionId};
+use sightline_protocol::statement::{Signed, Statement};
+use sightline_protocol::statements::Receipt;
+use sightline_protocol::wire;
+
+use crate::clock::{local_time, utc_time};
+
+/// Written at the top of each file.
+const HEAD: &str = "\
+# A session of remote support on this computer, written down by sightline-agent for whoever uses it.
+# The part [proof] holds the relay to its recording: `sightline verify` compares them.
+
+";
+
+/// Why a file is not a session's history.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error("this is not a session's history: {0}")]
+    Malformed(#[from] toml::de::Error),
+    #[error("the history's '{0}' is damaged")]
+    Proof(&'static str),
+}
+
+/// Whether the session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Running,
+    Ended,
+}
+
+/// A moment: local time for people, UTC beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    pub local: String,
+    pub utc: String,
+}
+
+impl Moment {
+    pub fn at(unix_ms: u64) -> Moment {
+        Moment {
+            local: local_time(unix_ms),
+            utc: utc_time(unix_ms),
+        }
+    }
+}
+
+/// Who helped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    pub name: String,
+    pub organisation: String,
+    /// 64 hexadecimal digits.
+    pub key: String,
+    pub fingerprint: String,
+}
+
+/// What was asked and allowed at the beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    pub asked: String,
+    pub allowed: String,
+    /// In the technician's words.
+    pub reason: String,
+    pub ticket: String,
+    /// The rights end here at the latest.
+    pub until: Moment,
+}
+
+/// From here on this was allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub allowed: String,
+    pub at: Moment,
+}
+
+/// The recording was behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub from: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Moment>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// In words.
+    pub how: String,
+    /// A close code; none if the agent was killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+}
+
+/// Signed statements, Base64 of their bytes on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Proof {
+    /// Digest of the signed manifest, 64 hexadecimal digits.
+    manifest: String,
+    /// The agent's key, 64 hexadecimal digits.
+    agent: String,
+    first_receipt: String,
+    last_receipt: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_checkpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    technician_checkpoint: Option<String>,
+}
+
+/// One session, as its file says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The agent's own count.
+    pub number: u64,
+    /// 32 hexadecimal digits.
+    pub session: String,
+    pub state: State,
+    pub computer: String,
+    /// Inputs of the technician on which the agent did not act.
+    pub input_dropped: u64,
+    pub start: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+    pub technician: Who,
+    pub consent: Consent,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<Pause>,
+    proof: Proof,
+}
+
+/// What is known when a session begins.
+pub struct Beginning<'a> {
+    pub number: u64,
+    pub session: SessionId,
+    pub computer: &'a str,
+    pub start_ms: u64,
+    pub technician: Who,
+    pub consent: Consent,
+    pub agent: PublicKey,
+    pub manifest: Digest,
+    pub receipt: &'a Signed<Receipt>,
+}
+
+fn encoded<T: Statement>(signed: &Signed<T>) -> String {
+    STANDARD.encode(wire::encode(signed))
+}
+
+fn decoded<T: Statement>(text: &str, what: &'static str) -> Result<Signed<T>, HistoryError> {
+    let bytes = STANDARD
+        .decode(text)
+        .map_err(|_| HistoryError::Proof(what))?;
+    wire::decode(&bytes).map_err(|_| HistoryError::Proof(what))
+}
+
+impl History {
+    pub fn begin(from: Beginning<'_>) -> History {
+        let receipt = encoded(from.receipt);
+        History {
+            number: from.number,
+            session: from.session.to_string(),
+            state: State::Running,
+            computer: from.computer.to_owned(),
+            input_dropped: 0,
+            start: Moment::at(from.start_ms),
+            end: None,
+            technician: from.technician,
+            consent: from.consent,
+            changes: Vec::new(),
+            pauses: Vec::new(),
+            proof: Proof {
+                manifest: from.manifest.to_string(),
+                agent: from.agent.to_string(),
+                first_receipt: receipt.clone(),
+                last_receipt: receipt,
+                own_checkpoint: None,
+                technician_checkpoint: None,
+            },
+        }
+    }
+
+    /// Reads a file's text.
+    pub fn parse(text: &str) -> Result<History, HistoryError> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// A file's text.
+    pub fn text(&self) -> String {
+        let body = toml::to_string(self).expect("texts, numbers and tables");
+        format!("{HEAD}{body}")
+    }
+
+    /// The session ended, for this reason.
+    pub fn close(&mut self, code: CloseCode, at_ms: u64) {
+        self.state = State::Ended;
+        self.end = Some(End {
+            how: code.sentence().to_owned(),
+            code: Some(code.number()),
+            at: Some(Moment::at(at_ms)),
+        });
+    }
+
+    pub fn set_receipt(&mut self, last: &Signed<Receipt>) {
+        self.proof.last_receipt = encoded(last);
+    }
+
+    pub fn set_own_checkpoint(&mut self, last: &Signed<Checkpoint>) {
+        self.proof.own_checkpoint = Some(encoded(last));
+    }
+
+    pub fn set_technician_checkpoint(&mut self, last: &Signed<Checkpoint>) {
+        self.proof.technician_checkpoint = Some(encoded(last));
+    }
+
+    /// Digest of the signed manifest.
+    pub fn manifest(&self) -> Result<Digest, HistoryError> {
+        Digest::from_hex(&self.proof.manifest).ok_or(HistoryError::Proof("manifest"))
+    }
+
+    /// The key of the agent that kept this.
+    pub fn agent(&self) -> Result<PublicKey, HistoryError> {
+        PublicKey::from_hex(&self.proof.agent).ok_or(HistoryError::Proof("agent"))
+    }
+
+    pub fn session(&self) -> Result<SessionId, HistoryError> {
+        SessionId::from_hex(&self.session).ok_or(HistoryError::Proof("session"))
+    }
+
+    /// The relay's receipts, first and last, as the agent had verified them; to be verified again by whoever reads this.
+    pub fn receipts(&self) -> Result<Vec<Signed<Receipt>>, HistoryError> {
+        let first = decoded(&self.proof.first_receipt, "first_receipt")?;
+        let last = decoded(&self.proof.last_receipt, "last_receipt")?;
+        Ok(vec![first, last])
+    }
+
+    /// The last checkpoints, the agent's own and then the technician's, as far as there are any.
+    pub fn checkpoints(&self) -> Result<Vec<Signed<Checkpoint>>, HistoryError> {
+        let proof = &self.proof;
+        let own = proof
+            .own_checkpoint
+            .iter()
+            .map(|text| decoded(text, "own_checkpoint"));
+        let theirs = proof.technician_checkpoint.iter();
+        let theirs = theirs.map(|text| decoded(text, "technician_checkpoint"));
+        own.chain(theirs).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sightline_protocol::statement::SigningKey;
+
+    use super::*;
+
+    fn receipt() -> Signed<Receipt> {
+        // Any signed bytes do: they are kept, not believed.
+        let key = SigningKey::from_seed(&[1; 32]);
+        let seen = sightline_protocol::statements::ManifestSeen {
+            manifest: Digest([3; 32]),
+        };
+        wire::decode(&wire::encode(&Signed::sign(&seen, &key))).unwrap()
+    }
+
+    fn history() -> History {
+        let receipt = receipt();
+        History::begin(Beginning {
+            number: 7,
+            session: SessionId([5; 16]),
+            computer: "pc",
+            start_ms: 1_800_000_000_000,
+            technician: Who {
+                name: "Tess \"the\" Technician\n".into(),
+                organisation: "Example".into(),
+                key: "00".into(),
+                fingerprint: "ab".into(),
+            },
+            consent: Consent {
+                asked: "view, control".into(),
+                allowed: "view".into(),
+                reason: "[end]\nhow = 'printer'".into(),
+                ticket: String::new(),
+                until: Moment::at(1_800_000_100_000),
+            },
+            agent: PublicKey([2; 32]),
+            manifest: Digest([3; 32]),
+            receipt: &receipt,
+        })
+    }
+
+    #[test]
+    fn a_file_leads_back_whatever_the_technician_wrote() {
+        let mut history = history();
+        assert_eq!(History::parse(&history.text()).unwrap(), history);
+        history.changes.push(Change {
+            allowed: "view".into(),
+            at: Moment::at(1_800_000_001_000),
+        });
+        history.pauses.push(Pause {
+            from: Moment::at(0),
+            to: None,
+        });
+        history.end = Some(End {
+            how: "the agent was killed".into(),
+            code: None,
+            at: None,
+        });
+        let read = History::parse(&history.text()).unwrap();
+        assert_eq!(read, history);
+        assert_eq!(read.start.utc, "2027-01-15T08:00:00Z");
+        assert_eq!(read.receipts().unwrap(), [receipt(), receipt()]);
+        assert!(read.checkpoints().unwrap().is_empty());
+        assert_eq!(read.manifest().unwrap(), Digest([3; 32]));
+    }
+
+    #[test]
+    fn damage_is_said_and_names_the_place() {
+        assert!(History::parse("number = 1").is_err());
+        let text = history().text();
+        let bent = text.replace("last_receipt = \"", "last_receipt = \"!");
+        let error = History::parse(&bent).unwrap().receipts().unwrap_err();
+        assert_eq!(error.to_string(), "the history's 'last_receipt' is damaged");
+    }
+}
