@@ -530,6 +530,10 @@ impl State {
     }
 
     fn reload(&self, bundle: OrgBundle) {
+        if let Err(error) = admit::newer(&self.gate.bundle(), &bundle) {
+            tracing::error!("the old bundle stays: {error}");
+            return;
+        }
         let line = Line::Reloaded {
             organisation: bundle.organisation.clone(),
             serial: bundle.serial,

@@ -175,3 +175,55 @@ fn participant(
     }
     Ok(technician.author)
 }
+
+/// An older bundle than the one that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the file is older (version {new}) than what the relay has (version {held})")]
+pub struct Older {
+    held: u64,
+    new: u64,
+}
+
+/// Whether `new` may take the place of `held`: of one organisation never an older one, for it may name an auditor or an
+/// issuer that was removed.
+pub fn newer(held: &OrgBundle, new: &OrgBundle) -> Result<(), Older> {
+    if new.root == held.root && new.serial < held.serial {
+        return Err(Older {
+            held: held.serial,
+            new: new.serial,
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sightline_protocol::id::Digest;
+    use sightline_protocol::statements::RelayIdentity;
+
+    use super::*;
+
+    fn bundle(serial: u64) -> OrgBundle {
+        OrgBundle {
+            serial,
+            organisation: "Example".into(),
+            root: PublicKey([1; 32]),
+            issuer: PublicKey([2; 32]),
+            relay: RelayIdentity {
+                address: "127.0.0.1:1".into(),
+                certificate: Digest([0; 32]),
+                receipt_key: PublicKey([3; 32]),
+            },
+            auditors: Vec::new(),
+            tiers: Vec::new(),
+            issued_ms: 0,
+        }
+    }
+
+    #[test]
+    fn an_older_bundle_does_not_take_a_newer_ones_place() {
+        assert!(newer(&bundle(4), &bundle(3)).is_err());
+        assert!(newer(&bundle(4), &bundle(4)).is_ok());
+        assert!(newer(&bundle(4), &bundle(5)).is_ok());
+    }
+}

@@ -322,6 +322,10 @@ impl Folder {
     /// Makes an auditor's key and file; gives the file's path. The bundle must be signed anew to take effect.
     pub fn add_auditor(&mut self, name: &str, classes: &[Class]) -> anyhow::Result<PathBuf> {
         check_name("an auditor", name)?;
+        ensure!(
+            self.auditor_at(name).is_err(),
+            "there is an auditor {name} already; `org auditor rotate` gives a new key"
+        );
         let path = self.auditor_path(name);
         let key = AuditorKey::from_seed(&seed(&mut Chance::default()));
         files::create(&path, files::auditor_key_pem(&key).as_bytes(), Mode::Secret)?;
@@ -342,6 +346,47 @@ impl Folder {
         Ok(path)
     }
 
+    /// Who can open what is recorded from now on: name, key, classes.
+    pub fn auditor_entries(&self) -> impl Iterator<Item = (&str, &str, &[String])> {
+        let entries = self.file.auditors.iter();
+        entries.map(|a| (a.name.as_str(), a.key.as_str(), &a.classes[..]))
+    }
+
+    fn auditor_at(&self, name: &str) -> anyhow::Result<usize> {
+        let found = self.file.auditors.iter().position(|a| a.name == name);
+        found.with_context(|| format!("there is no auditor {name}; `org auditor list` lists them"))
+    }
+
+    /// Takes an auditor out of the bundles to come. Its file, if it is here, stays: it opens what was recorded before.
+    pub fn remove_auditor(&mut self, name: &str) -> anyhow::Result<()> {
+        let at = self.auditor_at(name)?;
+        self.file.auditors.remove(at);
+        self.save()
+    }
+
+    /// Gives an auditor a new key for the recordings to come. Gives the new file and, if the old key's file is here,
+    /// where it is kept now: it opens what was recorded before.
+    pub fn rotate_auditor(&mut self, name: &str) -> anyhow::Result<(PathBuf, Option<PathBuf>)> {
+        let at = self.auditor_at(name)?;
+        let path = self.auditor_path(name);
+        let serial = self.file.serial;
+        let old = self.auditor_path(&format!("{name}.until-version-{serial}"));
+        let kept = match path.exists() {
+            true => {
+                ensure!(!old.exists(), "{} is there already", old.display());
+                std::fs::rename(&path, &old)
+                    .with_context(|| format!("cannot rename {}", path.display()))?;
+                Some(old)
+            }
+            false => None,
+        };
+        let key = AuditorKey::from_seed(&seed(&mut Chance::default()));
+        files::create(&path, files::auditor_key_pem(&key).as_bytes(), Mode::Secret)?;
+        self.file.auditors[at].key = key.public().to_string();
+        self.save()?;
+        Ok((path, kept))
+    }
+
     fn auditor_path(&self, name: &str) -> PathBuf {
         self.path.join("auditors").join(format!("{name}.auditor"))
     }
@@ -359,5 +404,46 @@ impl Folder {
             files::replace(&path, text.as_bytes(), Mode::Secret)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn founded(at: &Path) -> Folder {
+        let identity = at.join("relay.identity");
+        let hex = "00".repeat(32);
+        let text = format!("address = 'r:1'\ncertificate = '{hex}'\nreceipt_key = '{hex}'\n");
+        std::fs::write(&identity, text).unwrap();
+        let mut folder = Folder::init(&at.join("org"), "Example", &identity).unwrap();
+        folder.add_auditor("Ada", &[Class::Picture]).unwrap();
+        folder.sign_bundle().unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_new_key_raises_the_version_and_keeps_the_old_one_for_old_recordings() {
+        let at = tempfile::tempdir().unwrap();
+        let mut folder = founded(at.path());
+        let before = folder.bundle().unwrap().1;
+        let (path, old) = folder.rotate_auditor("Ada").unwrap();
+        let after = folder.sign_bundle().unwrap().1;
+        assert_eq!(after.serial, before.serial + 1);
+        let public = |path: &Path| files::read_auditor_key(path).unwrap().public();
+        assert_eq!(public(&old.unwrap()), before.auditors[0].key);
+        assert_eq!(public(&path), after.auditors[0].key);
+        assert_eq!(after.auditors[0].classes, [Class::Picture]);
+        assert!(folder.rotate_auditor("Bob").is_err());
+    }
+
+    #[test]
+    fn a_removed_auditor_is_in_no_later_bundle() {
+        let at = tempfile::tempdir().unwrap();
+        let mut folder = founded(at.path());
+        folder.remove_auditor("Ada").unwrap();
+        assert!(folder.remove_auditor("Ada").is_err());
+        let bundle = folder.sign_bundle().unwrap().1;
+        assert!(bundle.auditors.is_empty() && bundle.serial == 2);
     }
 }

@@ -26,10 +26,10 @@ pub enum OrgCommand {
         #[arg(long = "auditor", value_name = "NAME", default_value = "auditor")]
         auditors: Vec<String>,
     },
-    /// Add or renew technicians.
+    /// Add, renew or list technicians.
     #[command(subcommand)]
     Technician(TechnicianCommand),
-    /// Add auditors.
+    /// Add, list or remove auditors, or give one a new key.
     #[command(subcommand)]
     Auditor(AuditorCommand),
     /// Sign a new version of the bundle, for the relay and the agents.
@@ -62,6 +62,8 @@ pub enum TechnicianCommand {
         #[command(flatten)]
         life: Life,
     },
+    /// List the technicians and their tiers.
+    List,
 }
 
 #[derive(clap::Args)]
@@ -80,6 +82,12 @@ pub enum AuditorCommand {
         #[arg(long, value_delimiter = ',', value_parser = class)]
         classes: Vec<Class>,
     },
+    /// List the auditors and what each can open.
+    List,
+    /// Let an auditor open no recordings that begin from now on. What was recorded before stays open to it.
+    Remove { name: String },
+    /// Give an auditor a new key for recordings that begin from now on. The old one still opens what was recorded before.
+    Rotate { name: String },
 }
 
 fn class(word: &str) -> Result<Class, String> {
@@ -113,6 +121,29 @@ pub fn run(folder: &Path, command: OrgCommand, report: Report) -> anyhow::Result
             let path = Folder::open(folder)?.renew_technician(&name, life.hours)?;
             technician_said(&name, &path, life.hours, report);
             Ok(())
+        }
+        OrgCommand::Technician(TechnicianCommand::List) => {
+            list_technicians(&Folder::open(folder)?, report);
+            Ok(())
+        }
+        OrgCommand::Auditor(AuditorCommand::List) => {
+            list_auditors(&Folder::open(folder)?, report);
+            Ok(())
+        }
+        OrgCommand::Auditor(AuditorCommand::Remove { name }) => {
+            let mut folder = Folder::open(folder)?;
+            folder.remove_auditor(&name)?;
+            let words = format!(
+                "{name} opens no recording that begins under the new version. What was recorded before stays open to whoever has the key."
+            );
+            report.say("auditor_removed", json!({ "name": name }), words);
+            sign(&mut folder, None, report)
+        }
+        OrgCommand::Auditor(AuditorCommand::Rotate { name }) => {
+            let mut folder = Folder::open(folder)?;
+            let (path, old) = folder.rotate_auditor(&name)?;
+            rotated(&name, &path, old.as_deref(), report);
+            sign(&mut folder, None, report)
         }
         OrgCommand::Auditor(AuditorCommand::Add { name, classes }) => {
             let mut folder = Folder::open(folder)?;
@@ -152,6 +183,34 @@ fn add_auditor(
     );
     report.say("auditor", json!({ "name": name, "file": path }), words);
     Ok(())
+}
+
+fn rotated(name: &str, path: &Path, old: Option<&Path>, report: Report) {
+    let kept = match old {
+        Some(old) => format!("The old key is kept in {}", old.display()),
+        None => format!("{name} must keep the old key"),
+    };
+    let words = format!(
+        "{}\nHand it to {name} in a safe way and remove it here: it opens the recordings from now on.\n{kept}: only it opens what was recorded before.",
+        path.display()
+    );
+    let facts = json!({ "name": name, "file": path, "old": old });
+    report.say("auditor_rotated", facts, words);
+}
+
+fn list_technicians(folder: &Folder, report: Report) {
+    for (name, tier) in folder.technicians() {
+        let facts = json!({ "name": name, "tier": tier });
+        report.say("technician", facts, format!("{name}, tier {tier}"));
+    }
+}
+
+fn list_auditors(folder: &Folder, report: Report) {
+    for (name, key, classes) in folder.auditor_entries() {
+        let facts = json!({ "name": name, "key": key, "classes": classes });
+        let words = format!("{name}: {} (key {key})", classes.join(", "));
+        report.say("auditor", facts, words);
+    }
 }
 
 fn sign(folder: &mut Folder, out: Option<&Path>, report: Report) -> anyhow::Result<()> {
