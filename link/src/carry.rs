@@ -41,11 +41,6 @@ impl LaneWriter {
         drop(self.records);
         let _ = self.task.await;
     }
-
-    /// Forgets what is not sent yet.
-    pub fn abandon(self) {
-        self.task.abort();
-    }
 }
 
 /// What a lane brought.

@@ -14,4 +14,5 @@ pub mod record;
 pub mod recording;
 pub mod statement;
 pub mod statements;
+pub mod verify;
 pub mod wire;

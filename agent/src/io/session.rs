@@ -482,14 +482,15 @@ impl Running<'_> {
     }
 
     async fn flush(&mut self, code: CloseCode, last: Option<Signed<Checkpoint>>) {
-        if let Some(control) = self.control.take() {
-            control.finish().await;
-        }
-        if let Some(pictures) = self.pictures.take() {
-            pictures.abandon();
-        }
+        // What is sealed is also sent: the recording is to hold all that was signed for. It was captured before the end.
+        let (control, pictures) = (self.control.take(), self.pictures.take());
+        let lanes = [control, pictures].into_iter().flatten();
+        let lanes: Vec<_> = lanes.map(LaneWriter::finish).collect();
         if let Some(last) = last {
             let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
+        }
+        for lane in lanes {
+            lane.await;
         }
         let _ = self.broker.over(self.session, code).await;
     }

@@ -8,6 +8,7 @@
 mod broker;
 mod bytes;
 mod code;
+pub mod evidence;
 mod handshake;
 mod outsider;
 mod people;
@@ -66,6 +67,8 @@ oracles! {
     agent_session = session::agent, agent_seeds;
     /// A technician's session: any records, any scenes.
     technician_session = session::technician, technician_seeds;
+    /// A recording that somebody tampered with: never whole.
+    evidence = evidence::check, fuzz_seeds;
     /// The relay's broker against a small model of it.
     broker = broker::check, seeds;
 }

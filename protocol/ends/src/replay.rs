@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sightline_protocol::id::{Author, Digest};
+use sightline_protocol::id::Author;
 use sightline_protocol::record::{Class, HEADER, Header};
-use sightline_protocol::recording::SealedManifest;
-use sightline_protocol::statement::StatementError;
-use sightline_protocol::statements::{Consent, Credential, CredentialError, Manifest, OrgBundle};
+pub use sightline_protocol::verify::{ManifestError, VerifiedManifest};
 use sightline_protocol::wire;
 
 use crate::content::{Chat, Control, FileNote, Input, Scene, ShellInput, ShellOutput};
@@ -16,14 +14,8 @@ use crate::seal::{LaneId, OpenError, Opener};
 /// Why a recording is not believed or not opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    #[error("the recording's {0} is not genuine: {1}")]
-    NotGenuine(&'static str, StatementError),
-    #[error("the recording is of another organisation")]
-    Foreign,
-    #[error("the technician was not entitled to the session: {0}")]
-    Credential(CredentialError),
-    #[error("the recording's manifest does not fit together: {0}")]
-    Inconsistent(&'static str),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     #[error(transparent)]
     Keys(#[from] WrapError),
     #[error("record {seq} of lane {lane}: {error}")]
@@ -34,72 +26,6 @@ pub enum ReplayError {
     },
     #[error("a record's content cannot be read: {0}")]
     Content(#[from] wire::WireError),
-}
-
-/// A manifest whose signatures were all verified.
-#[derive(Clone, Debug)]
-pub struct VerifiedManifest {
-    pub digest: Digest,
-    pub manifest: Manifest,
-    pub bundle: OrgBundle,
-    pub consent: Consent,
-    pub credential: Credential,
-}
-
-impl VerifiedManifest {
-    /// Verifies from the organisation's root down. `root`: the bundle whose root is trusted.
-    pub fn verify(sealed: &SealedManifest, root: &OrgBundle) -> Result<Self, ReplayError> {
-        let genuine = |what| move |e| ReplayError::NotGenuine(what, e);
-        let manifest = sealed
-            .manifest
-            .verify(&sealed.manifest.key)
-            .map_err(genuine("manifest"))?;
-        if manifest.agent != sealed.manifest.key {
-            return Err(ReplayError::Inconsistent("it is not signed by its agent"));
-        }
-        let bundle = OrgBundle::open(&manifest.bundle).map_err(genuine("bundle"))?;
-        if bundle.root != root.root {
-            return Err(ReplayError::Foreign);
-        }
-        let [technician] = &manifest.technicians[..] else {
-            return Err(ReplayError::Inconsistent("it names no single technician"));
-        };
-        let (holder, at_ms) = (&technician.key, manifest.started_ms);
-        let credential = Credential::check(&technician.credential, &bundle, holder, at_ms)
-            .map_err(ReplayError::Credential)?;
-        let consent = manifest
-            .consent
-            .verify(&manifest.agent)
-            .map_err(genuine("consent"))?;
-        let consent_seen = manifest
-            .consent_seen
-            .verify(&technician.key)
-            .map_err(genuine("technician's word on the consent"))?;
-        let seen = sealed
-            .seen
-            .verify(&technician.key)
-            .map_err(genuine("technician's word on the manifest"))?;
-        let tier = bundle.tier(credential.tier);
-        let fits = consent.session == manifest.session
-            && consent.technician == technician.key
-            && consent.credential == technician.credential.digest()
-            && consent.agent == manifest.agent
-            && technician.author == Author::FIRST_TECHNICIAN
-            && consent.granted.is_subset_of(consent.asked)
-            && tier.is_some_and(|tier| consent.asked.is_subset_of(tier.capabilities))
-            && consent_seen.consent == manifest.consent.digest()
-            && seen.manifest == sealed.manifest.digest();
-        if !fits {
-            return Err(ReplayError::Inconsistent("its statements contradict"));
-        }
-        Ok(VerifiedManifest {
-            digest: sealed.manifest.digest(),
-            manifest,
-            bundle,
-            consent,
-            credential,
-        })
-    }
 }
 
 /// What a record held.
@@ -189,6 +115,7 @@ mod tests {
     use super::*;
     use crate::session::{AgentSession, TechnicianSession, seal_update};
     use crate::testing::{START, all, plan};
+    use sightline_protocol::id::Digest;
 
     #[test]
     fn every_class_has_its_contents() {

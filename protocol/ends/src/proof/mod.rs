@@ -22,8 +22,9 @@ pub use watch::LaneWatch;
 /// While something moves, a checkpoint comes this often: 1 s. It is what a lost connection can leave unsigned.
 pub const INTERVAL_US: u64 = 1_000_000;
 
-/// The other end's records may stay unsigned this long while more of them arrive: 10 s, far more than the interval
-/// and any line's delay.
+/// How far the other end's signatures may stay behind its records, by its own clock, and how long after that is noticed
+/// they may still come: 10 s each, far more than the interval, any line's delay, and a program that was stopped and
+/// goes on.
 const PATIENCE_US: u64 = 10_000_000;
 
 /// The two ends do not agree, or the other one does not sign.
@@ -47,8 +48,10 @@ struct Lane {
     signed: u64,
     /// The other end's claim about records that have not passed here yet.
     ahead: Option<Chain>,
-    /// Since when records of the other end on this lane lack its signature.
-    unsigned_since_us: Option<u64>,
+    /// The author's time of the first record that arrived since the author last signed for this lane.
+    unsigned_from_us: Option<u64>,
+    /// Since when that is too long ago.
+    late_since_us: Option<u64>,
 }
 
 /// One end's checkpoints of one session, given and received.
@@ -98,7 +101,8 @@ impl Proof {
             watch,
             signed: 0,
             ahead: None,
-            unsigned_since_us: None,
+            unsigned_from_us: None,
+            late_since_us: None,
         };
         self.lanes.insert(id, lane);
     }
@@ -122,8 +126,8 @@ impl Proof {
         }
     }
 
-    /// A record of the other end arrived on this lane and was opened.
-    pub fn arrived(&mut self, id: LaneId, now: Now) -> Result<(), Dispute> {
+    /// A record of the other end arrived on this lane and was opened; `time_us` is its author's.
+    pub fn arrived(&mut self, id: LaneId, time_us: u64, now: Now) -> Result<(), Dispute> {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(());
         };
@@ -134,8 +138,14 @@ impl Proof {
                 Claim::Wrong => return Err(Dispute::Differs(id, claimed.records)),
             }
         }
-        let since = *lane.unsigned_since_us.get_or_insert(now.mono_us);
-        if now.mono_us > since + PATIENCE_US || lane.watch.overflowed() {
+        let from = *lane.unsigned_from_us.get_or_insert(time_us);
+        if time_us > from.saturating_add(PATIENCE_US) {
+            let since = *lane.late_since_us.get_or_insert(now.mono_us);
+            if now.mono_us > since + PATIENCE_US {
+                return Err(Dispute::Unsigned);
+            }
+        }
+        if lane.watch.overflowed() {
             return Err(Dispute::Unsigned);
         }
         Ok(())
@@ -243,7 +253,7 @@ impl Proof {
             records: head.records,
             head: head.chain,
         };
-        lane.unsigned_since_us = None;
+        (lane.unsigned_from_us, lane.late_since_us) = (None, None);
         match lane.watch.check(&claimed) {
             Claim::Right => lane.ahead = None,
             // Its own records may still be on their way; ours it cannot have before they are sealed.

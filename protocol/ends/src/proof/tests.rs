@@ -60,8 +60,8 @@ impl Wire {
     }
 
     fn receive(&mut self, record: &[u8], now: Now) -> Result<(), Dispute> {
-        self.opener.open(record).unwrap();
-        self.agent.arrived(TECHNICIAN_INPUT, now)
+        let (header, _) = self.opener.open(record).unwrap();
+        self.agent.arrived(TECHNICIAN_INPUT, header.time_us, now)
     }
 
     fn signed(&mut self, at: Now) -> Signed<Checkpoint> {
@@ -159,11 +159,22 @@ fn checkpoints_are_a_chain_of_their_own() {
 fn who_never_signs_is_not_obeyed_for_long() {
     let mut wire = wire();
     let mut found = Ok(());
-    for s in 0..12 {
-        let record = wire.send();
+    for s in 0..22 {
+        let record = wire.sealer.seal(b"x", 0, second(s).mono_us);
         found = found.and(wire.receive(&record, second(s)));
     }
     assert_eq!(found, Err(Dispute::Unsigned));
+}
+
+#[test]
+fn who_was_stopped_for_a_while_may_sign_a_little_later() {
+    let mut wire = wire();
+    let record = wire.send();
+    wire.receive(&record, START).unwrap();
+    let record = wire.sealer.seal(b"x", 0, second(3_000).mono_us);
+    let signed = wire.signed(second(3_000));
+    wire.receive(&record, second(3_000)).unwrap();
+    wire.agent.handle(&signed).unwrap();
 }
 
 #[test]

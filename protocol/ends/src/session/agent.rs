@@ -6,7 +6,7 @@ use sightline_protocol::capability::Capabilities;
 use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::Author;
-use sightline_protocol::record::Class;
+use sightline_protocol::record::{Class, Header};
 use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::Receipt;
 use sightline_protocol::wire;
@@ -128,22 +128,24 @@ impl AgentSession {
         self.receipts.heard(now);
         self.keep_up(now);
         let result = match class {
-            Class::Input => self.input(record, now),
-            Class::Control => self.control_record(record, now),
+            Class::Input => self
+                .input(record, now)
+                .map(|header| (TECHNICIAN_INPUT, header)),
+            Class::Control => {
+                let header = self.control_record(record, now);
+                header.map(|header| (TECHNICIAN_CONTROL, header))
+            }
             _ => Err(format!("no {} lane is open", class.word())),
         };
-        match result {
-            Ok(()) => self.heard_us = now.mono_us,
+        let arrived = match result {
+            Ok((lane, header)) => self.proof.arrived(lane, header.time_us, now),
             Err(why) => {
                 self.drop_one(&why);
-                self.end(CloseCode::ProtocolViolation, now);
+                return self.end(CloseCode::ProtocolViolation, now);
             }
-        }
-        let lane = match class {
-            Class::Input => TECHNICIAN_INPUT,
-            _ => TECHNICIAN_CONTROL,
         };
-        if let Err(dispute) = self.proof.arrived(lane, now) {
+        self.heard_us = now.mono_us;
+        if let Err(dispute) = arrived {
             self.dispute(&dispute, now);
         }
         self.receipts.known(self.proof.at_relay(), now);
@@ -229,7 +231,9 @@ impl AgentSession {
 
     /// This end's checkpoint, if one is due or the grants changed. To be asked for before more is handled.
     pub fn checkpoint(&mut self, now: Now) -> Option<Signed<Checkpoint>> {
-        self.proof.poll(self.grants.capabilities(), now)
+        let granted = self.grants.capabilities();
+        // With nothing left the session is ending. What is under way was made before, and the last checkpoint covers it.
+        (!granted.is_empty()).then(|| self.proof.poll(granted, now))?
     }
 
     /// `mono_us` at which [`AgentSession::checkpoint`] wants to be called.
@@ -242,7 +246,7 @@ impl AgentSession {
         self.proof.close(code, now)
     }
 
-    fn input(&mut self, record: &[u8], now: Now) -> Result<(), String> {
+    fn input(&mut self, record: &[u8], now: Now) -> Result<Header, String> {
         let (header, body) = self.from_input.open(record).map_err(|e| e.to_string())?;
         let input: Result<Input, _> = wire::decode(&body);
         let refused = match input {
@@ -252,7 +256,7 @@ impl AgentSession {
                     Ok(grant) => {
                         self.held.note(&input);
                         self.effects.push_back(AgentEffect::Act(grant, input));
-                        return Ok(());
+                        return Ok(header);
                     }
                     Err(refused) => Ok(refused.to_string()),
                 }
@@ -262,11 +266,11 @@ impl AgentSession {
         };
         self.proof.refuse(TECHNICIAN_INPUT, header.seq);
         self.refuse(&refused?, now);
-        Ok(())
+        Ok(header)
     }
 
-    fn control_record(&mut self, record: &[u8], now: Now) -> Result<(), String> {
-        let (_, body) = self.from_control.open(record).map_err(|e| e.to_string())?;
+    fn control_record(&mut self, record: &[u8], now: Now) -> Result<Header, String> {
+        let (header, body) = self.from_control.open(record).map_err(|e| e.to_string())?;
         match wire::decode(&body).map_err(|e| e.to_string())? {
             Control::Shown { frame } => self.effects.push_back(AgentEffect::Shown { frame }),
             Control::Ping { number } => self.say(&Control::Pong { number }, now),
@@ -277,7 +281,7 @@ impl AgentSession {
                 return Err("a control message that only agents send".to_owned());
             }
         }
-        Ok(())
+        Ok(header)
     }
 
     fn release_all(&mut self) {

@@ -6,7 +6,7 @@ use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::Author;
-use sightline_protocol::record::Class;
+use sightline_protocol::record::{Class, Header};
 use sightline_protocol::statement::Signed;
 use sightline_protocol::wire;
 
@@ -94,18 +94,17 @@ impl TechnicianSession {
             return;
         }
         let understood = match class {
-            Class::Picture => self.picture(record),
-            Class::Control => self.control_record(record, now),
+            Class::Picture => self.picture(record).map(|header| (AGENT_PICTURE, header)),
+            Class::Control => {
+                let header = self.control_record(record, now);
+                header.map(|header| (AGENT_CONTROL, header))
+            }
             _ => Err(()),
         };
-        if understood.is_err() {
+        let Ok((lane, header)) = understood else {
             return self.leave(CloseCode::ProtocolViolation, now);
-        }
-        let lane = match class {
-            Class::Picture => AGENT_PICTURE,
-            _ => AGENT_CONTROL,
         };
-        if self.proof.arrived(lane, now).is_err() {
+        if self.proof.arrived(lane, header.time_us, now).is_err() {
             self.leave(CloseCode::Disputed, now);
         }
     }
@@ -132,17 +131,17 @@ impl TechnicianSession {
         self.proof.close(code, now)
     }
 
-    fn picture(&mut self, record: &[u8]) -> Result<(), ()> {
-        let (_, body) = self.from_picture.open(record).map_err(|_| ())?;
+    fn picture(&mut self, record: &[u8]) -> Result<Header, ()> {
+        let (header, body) = self.from_picture.open(record).map_err(|_| ())?;
         let scene = wire::decode(&body).map_err(|_| ())?;
         if !self.own_moves.is_echo(&scene) {
             self.effects.push_back(TechnicianEffect::Scene(scene));
         }
-        Ok(())
+        Ok(header)
     }
 
-    fn control_record(&mut self, record: &[u8], now: Now) -> Result<(), ()> {
-        let (_, body) = self.from_control.open(record).map_err(|_| ())?;
+    fn control_record(&mut self, record: &[u8], now: Now) -> Result<Header, ()> {
+        let (header, body) = self.from_control.open(record).map_err(|_| ())?;
         match wire::decode(&body).map_err(|_| ())? {
             Control::Pong { number } => {
                 if let Some((_, sent)) = self.ping.take_if(|(sent, _)| *sent == number) {
@@ -161,7 +160,7 @@ impl TechnicianSession {
             Control::Ping { number } => self.say(&Control::Pong { number }, now),
             Control::Shown { .. } => return Err(()),
         }
-        Ok(())
+        Ok(header)
     }
 
     fn say(&mut self, message: &Control, now: Now) {
