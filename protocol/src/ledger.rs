@@ -62,6 +62,8 @@ pub struct SessionEntry {
     /// Records in the recording, and its length in bytes up to the entry of kind ledger.
     pub records: u64,
     pub bytes: u64,
+    /// [`crate::recording::Order`] over the entries up to there.
+    pub order: Digest,
     /// When the agent says it began, and when the relay closed it; Unix milliseconds.
     pub started_ms: u64,
     pub closed_ms: u64,

@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 
 use crate::checkpoint::Checkpoint;
-use crate::id::SessionId;
+use crate::id::{Digest, SessionId};
 use crate::ledger::LedgerProof;
 use crate::record::{Class, HEADER};
 use crate::statement::Signed;
@@ -54,6 +54,26 @@ impl Kind {
             Kind::Ledger,
         ];
         all.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// A running digest over a recording's entries in their order: what a receipt pins beside the records' own chains.
+///
+/// o₀ = 32 zero bytes, oᵢ = SHA-256(oᵢ₋₁ ‖ entry head ‖ the first 48 bytes of the body).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order(pub Digest);
+
+impl Default for Order {
+    fn default() -> Order {
+        Order(Digest([0; 32]))
+    }
+}
+
+impl Order {
+    /// Of a record that is its header; what lies behind, the records' chains and the statements' signatures hold.
+    pub fn extend(&mut self, head: &[u8; ENTRY_HEAD], body: &[u8]) {
+        let start = &body[..body.len().min(HEADER)];
+        self.0 = Digest::of(&[&self.0.0, head, start]);
     }
 }
 
@@ -135,6 +155,7 @@ pub struct RecordingReader<R> {
     session: SessionId,
     /// Where the next entry starts.
     offset: u64,
+    order: Order,
 }
 
 impl<R: Read> RecordingReader<R> {
@@ -153,6 +174,7 @@ impl<R: Read> RecordingReader<R> {
             input,
             session: SessionId(session),
             offset: HEAD as u64,
+            order: Order::default(),
         })
     }
 
@@ -160,6 +182,11 @@ impl<R: Read> RecordingReader<R> {
     pub fn resume(&mut self, input: R, offset: u64) {
         self.input = input;
         self.offset = offset;
+    }
+
+    /// The order of the entries so far; after [`RecordingReader::resume`] it means nothing.
+    pub fn order(&self) -> Digest {
+        self.order.0
     }
 
     pub fn session(&self) -> SessionId {
@@ -193,6 +220,7 @@ impl<R: Read> RecordingReader<R> {
             return Err(RecordingError::Checksum);
         }
         self.offset += (ENTRY_HEAD + body.len()) as u64;
+        self.order.extend(&head, &body);
         Ok(Some(match kind {
             Kind::Manifest => Entry::Manifest(Box::new(wire::decode(&body)?)),
             Kind::Record => Entry::Record(body),

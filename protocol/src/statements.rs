@@ -250,6 +250,8 @@ pub struct Receipt {
     /// Records durably held, and the file's length up to them.
     pub records: u64,
     pub bytes: u64,
+    /// [`crate::recording::Order`] over the entries up to there.
+    pub order: Digest,
     pub at_ms: u64,
     /// The relay's ledger when it signed: a relay that shows two ledgers contradicts its own receipts.
     pub ledger: TreeHead,

@@ -219,6 +219,7 @@ impl Shared {
             manifest: begin.manifest.manifest.digest(),
             records: 0,
             bytes: 0,
+            order: Digest([0; 32]),
             at_ms: unix_ms(),
             ledger: TreeHead::empty(),
         };

@@ -192,6 +192,7 @@ pub fn receipt(manifest: Digest) -> Signed<Receipt> {
         manifest,
         records: 0,
         bytes: 0,
+        order: Digest([0; 32]),
         at_ms: START.unix_ms,
         ledger: TreeHead::empty(),
     };

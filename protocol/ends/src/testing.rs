@@ -125,6 +125,7 @@ impl Organisation {
                 manifest,
                 records,
                 bytes: records * 100,
+                order: Digest([0; 32]),
                 at_ms: START.unix_ms,
                 ledger: TreeHead::empty(),
             },

@@ -1,4 +1,4 @@
-//! What verifying can find: one table of fault, word, exit code and meaning (PROTOCOL.md §6.4).
+//! What verifying can find: one table of fault, word, exit code and meaning (PROTOCOL.md §6.5).
 
 use crate::checkpoint::LaneId;
 

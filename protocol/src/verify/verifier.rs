@@ -7,6 +7,7 @@ use super::manifest::{ManifestError, VerifiedManifest};
 use crate::checkpoint::{Checkpoint, LaneId};
 use crate::close::CloseCode;
 use crate::id::{Author, Digest, PublicKey, SessionId};
+use crate::ledger::{LedgerEntry, LedgerProof, SessionEntry, TreeHead};
 use crate::record::{HEADER, Header};
 use crate::recording::{Entry, RecordingError, SealedManifest};
 use crate::statement::Signed;
@@ -14,6 +15,8 @@ use crate::statements::{CREDENTIAL_LIFE_MS, OrgBundle, Receipt};
 
 /// Findings that are kept; the first one is the verdict's.
 const FINDINGS: usize = 100;
+/// States of the ledger that are kept.
+const HEADS: usize = 4_096;
 
 /// How a recording ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +68,9 @@ pub struct Verdict {
     pub good_records: u64,
     pub receipts: u64,
     pub last_receipt: Option<Receipt>,
+    pub ledger: Option<InLedger>,
+    /// The ledger as the relay's receipts named it, in order, each state once (at most 4,096): to be held against it.
+    pub ledger_heads: Vec<TreeHead>,
     /// The last signed checkpoint of the agent and of the technician.
     pub checkpoints: [Option<(Digest, Checkpoint)>; 2],
     pub lanes: Vec<LaneSummary>,
@@ -85,6 +91,24 @@ impl Verdict {
     }
 }
 
+/// What stands before an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// The entry's own place in the file.
+    pub offset: u64,
+    /// [`crate::recording::Order`] over all entries before it.
+    pub order: Digest,
+}
+
+/// A session's place in the ledger, as its recording proves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InLedger {
+    pub entry: SessionEntry,
+    pub index: u64,
+    /// The ledger when the proof was made.
+    pub head: TreeHead,
+}
+
 /// Takes a recording entry by entry.
 pub struct Verifier<'a> {
     trusted: &'a OrgBundle,
@@ -99,6 +123,10 @@ pub struct Verifier<'a> {
     receipts: u64,
     last_receipt: Option<Receipt>,
     closed: Option<CloseCode>,
+    /// The end has its receipt.
+    receipted: bool,
+    ledger: Option<InLedger>,
+    ledger_heads: Vec<TreeHead>,
     /// Records that the last receipt covers.
     good_records: Option<u64>,
     findings: Vec<Finding>,
@@ -121,6 +149,9 @@ impl<'a> Verifier<'a> {
             receipts: 0,
             last_receipt: None,
             closed: None,
+            receipted: false,
+            ledger: None,
+            ledger_heads: Vec::new(),
             good_records: None,
             findings: Vec::new(),
             lost: false,
@@ -162,8 +193,9 @@ impl<'a> Verifier<'a> {
         self.find(offset, (fault, what.into(), None));
     }
 
-    /// The entry that starts at `offset`.
-    pub fn entry(&mut self, offset: u64, entry: &Entry) {
+    /// The next entry, and what stands before it.
+    pub fn entry(&mut self, before: Before, entry: &Entry) {
+        let offset = before.offset;
         if self.lost {
             return;
         }
@@ -176,6 +208,13 @@ impl<'a> Verifier<'a> {
                 self.lost = true;
                 self.found(offset, Fault::Missing, "the manifest is missing");
             }
+            _ if self.ledger.is_some() => {
+                self.found(
+                    offset,
+                    Fault::Rearranged,
+                    "the recording goes on behind its end",
+                );
+            }
             Entry::Record(_) | Entry::Checkpoint(_) if self.closed.is_some() => {
                 self.found(
                     offset,
@@ -185,7 +224,8 @@ impl<'a> Verifier<'a> {
             }
             Entry::Record(record) => self.record(offset, record),
             Entry::Checkpoint(signed) => self.checkpoint(offset, signed),
-            Entry::Receipt(signed) => self.receipt(offset, signed),
+            Entry::Receipt(signed) => self.receipt(before, signed),
+            Entry::Ledger(proof) => self.ledger_proof(before, proof),
             Entry::Close(_) if self.closed.is_some() => {
                 self.found(offset, Fault::Rearranged, "a second end")
             }
@@ -345,7 +385,8 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
-    fn receipt(&mut self, offset: u64, signed: &Signed<Receipt>) {
+    fn receipt(&mut self, before: Before, signed: &Signed<Receipt>) {
+        let offset = before.offset;
         let Some(manifest) = &self.manifest else {
             return;
         };
@@ -370,15 +411,81 @@ impl<'a> Verifier<'a> {
                 format!("the relay signed for {signed} records; {here} are here"),
             );
         }
-        if receipt.records < self.records || receipt.bytes != offset {
+        let in_order = receipt.bytes == offset && receipt.order == before.order;
+        if receipt.records < self.records || !in_order {
             return self.found(
                 offset,
                 Fault::Rearranged,
                 "what stands before a receipt is not what the relay signed for",
             );
         }
+        if let Err(wrong) = self.ledger_head(receipt.ledger) {
+            self.find(offset, wrong);
+        }
         self.receipts += 1;
+        self.receipted = self.closed.is_some();
         self.last_receipt = Some(receipt);
+    }
+
+    /// The ledger as the relay signed for it now: it only grows.
+    fn ledger_head(&mut self, head: TreeHead) -> Result<(), Wrong> {
+        let last = self.ledger_heads.last().copied();
+        if last == Some(head) {
+            return Ok(());
+        }
+        if last.is_some_and(|last| last.size >= head.size) {
+            let what = "two receipts of the relay name ledgers that cannot both be";
+            return Err((Fault::TwoLedgers, what.to_owned(), None));
+        }
+        if self.ledger_heads.len() < HEADS {
+            self.ledger_heads.push(head);
+        }
+        Ok(())
+    }
+
+    fn ledger_proof(&mut self, before: Before, proof: &LedgerProof) {
+        let Some(manifest) = &self.manifest else {
+            return;
+        };
+        let key = manifest.bundle.relay.receipt_key;
+        let (entry, head) = match proof.verify(&key) {
+            Ok((LedgerEntry::Session(entry), head)) => (entry, head),
+            Ok((LedgerEntry::Tombstone(_), _)) => {
+                let what = "the proof is of a deletion, not of this session";
+                return self.found(before.offset, Fault::NotInLedger, what);
+            }
+            Err(error) => {
+                let what =
+                    format!("the proof that the session is in the ledger does not hold: {error}");
+                return self.found(before.offset, Fault::NotInLedger, what);
+            }
+        };
+        let digest = |place: usize| self.checkpoints[place].as_ref().map(|(digest, _)| *digest);
+        let told = &manifest.manifest;
+        let says = SessionEntry {
+            session: self.session,
+            agent: told.agent,
+            number: told.number,
+            technician: told.technicians[0].key,
+            manifest: manifest.digest,
+            agent_checkpoint: digest(0),
+            technician_checkpoint: digest(1),
+            records: self.records,
+            bytes: before.offset,
+            order: before.order,
+            started_ms: told.started_ms,
+            closed_ms: entry.closed_ms,
+            close: self.closed.map_or(0, CloseCode::number),
+        };
+        if entry != says {
+            let what = "what the ledger says of this session is not what the recording holds";
+            self.found(before.offset, Fault::Rearranged, what);
+        }
+        let index = proof.index;
+        if let Err(wrong) = self.ledger_head(head) {
+            self.find(before.offset, wrong);
+        }
+        self.ledger = Some(InLedger { entry, index, head });
     }
 
     /// The end of what can be read: `error` says why it is not the end of the file. `bytes`: up to here.
@@ -424,6 +531,8 @@ impl<'a> Verifier<'a> {
             good_records: self.good_records.unwrap_or(self.records),
             receipts: self.receipts,
             last_receipt: self.last_receipt,
+            ledger: self.ledger,
+            ledger_heads: self.ledger_heads,
             checkpoints: self.checkpoints,
             lanes,
             unclean,
@@ -458,6 +567,12 @@ impl<'a> Verifier<'a> {
                     "the last {unsigned} records of the {lane} are signed by neither end"
                 ));
             }
+        }
+        if matches!(end, End::Closed(_)) && !self.receipted {
+            why.push("the relay gave no receipt for the end".to_owned());
+        }
+        if matches!(end, End::Closed(_)) && self.ledger.is_none() {
+            why.push("the proof that the session is in the ledger is missing".to_owned());
         }
         let receipted = self.last_receipt.as_ref().map_or(0, |r| r.records);
         if receipted < self.records {

@@ -328,6 +328,7 @@ mod tests {
             technician_checkpoint: None,
             records: 7,
             bytes: 8,
+            order: Digest([4; 32]),
             started_ms: 9,
             closed_ms: 10,
             close: 1,

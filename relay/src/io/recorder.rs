@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sightline_link::Bytes;
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::recording::{ENTRY_HEAD, Kind, SealedManifest, entry_head, head};
+use sightline_protocol::recording::{ENTRY_HEAD, Kind, Order, SealedManifest, entry_head, head};
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::Receipt;
 use sightline_protocol::wire;
@@ -228,6 +228,7 @@ struct Writer<'a, F> {
     /// Whole entries in the file.
     length: u64,
     records: u64,
+    order: Order,
     last: LastCheckpoints,
     /// Bytes of records written and not synced, and since when.
     unsynced: usize,
@@ -254,6 +255,7 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
             report,
             length: 0,
             records: 0,
+            order: Order::default(),
             last: LastCheckpoints::default(),
             unsynced: 0,
             commit_at: None,
@@ -309,7 +311,8 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
             let bytes: usize = parts.iter().map(|part| part.len()).sum();
             self.file.append(&mut parts)?;
             self.length += bytes as u64;
-            for (kind, body) in some {
+            for (head, (kind, body)) in heads.iter().zip(some) {
+                self.order.extend(head, body);
                 match kind {
                     Kind::Record => {
                         self.records += 1;
@@ -361,6 +364,7 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
         let entry = self.about.entry(End {
             records: self.records,
             bytes: self.length,
+            order: self.order.0,
             closed_ms: unix_ms(),
             close: code.number(),
             last: self.last,
@@ -377,6 +381,7 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
         self.file
             .append(&mut [IoSlice::new(&head), IoSlice::new(body)])?;
         self.length += (head.len() + body.len()) as u64;
+        self.order.extend(&head, body);
         Ok(())
     }
 
@@ -388,6 +393,7 @@ impl<'a, F: Fn(Recorded)> Writer<'a, F> {
             manifest: self.about.manifest,
             records: self.records,
             bytes: self.length,
+            order: self.order.0,
             at_ms: unix_ms(),
             ledger: self.books.head(),
         };

@@ -5,9 +5,9 @@ use std::io::{self, BufReader, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use sightline_protocol::id::SessionId;
+use sightline_protocol::id::{Digest, SessionId};
 use sightline_protocol::ledger::{LedgerEntry, LedgerProof};
-use sightline_protocol::recording::{Entry, Kind, RecordingReader, write_entry};
+use sightline_protocol::recording::{Entry, Kind, Order, RecordingReader, write_entry};
 use sightline_protocol::wire;
 
 use crate::io::ledger::Ledger;
@@ -15,17 +15,33 @@ use crate::io::local_store::{Recovered, finish, sync_directory};
 use crate::pure::about::{About, End, LastCheckpoints};
 
 /// What a file holds up to its last whole entry.
-#[derive(Default)]
 struct Survey {
     manifest: bool,
     about: Option<About>,
     records: u64,
     kept: u64,
+    order: Digest,
     /// When the last receipt was given: what is known of the end.
     last_ms: u64,
     close: u16,
     last: LastCheckpoints,
     proof: Option<LedgerProof>,
+}
+
+impl Survey {
+    fn new() -> Survey {
+        Survey {
+            manifest: false,
+            about: None,
+            records: 0,
+            kept: 0,
+            order: Order::default().0,
+            last_ms: 0,
+            close: 0,
+            last: LastCheckpoints::default(),
+            proof: None,
+        }
+    }
 }
 
 /// Finishes one; `None` if there was nothing to keep.
@@ -92,6 +108,7 @@ fn prove(file: &mut File, about: &About, survey: &Survey, ledger: &Ledger) -> io
     let entry = about.entry(End {
         records: survey.records,
         bytes: survey.kept,
+        order: survey.order,
         closed_ms: survey.last_ms.max(about.started_ms),
         close: survey.close,
         last: survey.last,
@@ -104,7 +121,7 @@ fn prove(file: &mut File, about: &About, survey: &Survey, ledger: &Ledger) -> io
 }
 
 fn survey(path: &Path, session: SessionId) -> io::Result<Survey> {
-    let mut survey = Survey::default();
+    let mut survey = Survey::new();
     let file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let Ok(mut reader) = RecordingReader::open(file) else {
         return Ok(survey);
@@ -116,7 +133,7 @@ fn survey(path: &Path, session: SessionId) -> io::Result<Survey> {
                 let about = About::read(&manifest).ok();
                 survey.about = about.filter(|about| about.session == session);
             }
-            _ if !survey.manifest => return Ok(Survey::default()),
+            _ if !survey.manifest => return Ok(Survey::new()),
             Entry::Record(_) => survey.records += 1,
             Entry::Receipt(receipt) => {
                 let receipt: Result<sightline_protocol::statements::Receipt, _> =
@@ -129,5 +146,6 @@ fn survey(path: &Path, session: SessionId) -> io::Result<Survey> {
         }
     }
     survey.kept = reader.offset();
+    survey.order = reader.order();
     Ok(survey)
 }

@@ -62,6 +62,7 @@ impl About {
             technician_checkpoint: end.last.technician,
             records: end.records,
             bytes: end.bytes,
+            order: end.order,
             started_ms: self.started_ms,
             closed_ms: end.closed_ms,
             close: end.close,
@@ -75,6 +76,8 @@ pub struct End {
     pub records: u64,
     /// The recording's length up to its ledger entry.
     pub bytes: u64,
+    /// Over the entries up to there.
+    pub order: Digest,
     /// Unix milliseconds, by the relay's clock.
     pub closed_ms: u64,
     /// The close code, 0 if there was none.

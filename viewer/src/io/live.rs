@@ -306,6 +306,7 @@ impl Running {
                 self.report.note("round_trip", json!({ "us": us }));
                 self.show_bar();
             }
+            TechnicianEffect::Disputed(why) => tracing::error!("{why}"),
             TechnicianEffect::Control(record) => self.control.send(record.into()),
             TechnicianEffect::Over(code) => return Some(code),
         }

@@ -10,16 +10,19 @@ pub struct Raw {
     pub body: Vec<u8>,
 }
 
-/// Takes a well-formed file apart.
+/// Takes a file apart, up to its last whole entry.
 pub fn entries(file: &[u8]) -> (SessionId, Vec<Raw>) {
     let mut session = [0; 16];
     session.copy_from_slice(&file[12..HEAD]);
     let mut at = HEAD;
     let mut entries = Vec::new();
-    while at < file.len() {
+    while at + ENTRY_HEAD <= file.len() {
         let length = u32::from_le_bytes([file[at + 4], file[at + 5], file[at + 6], file[at + 7]]);
         let body = at + ENTRY_HEAD;
         let end = body + length as usize;
+        if end > file.len() {
+            break;
+        }
         entries.push(Raw {
             kind: file[at],
             body: file[body..end].to_vec(),

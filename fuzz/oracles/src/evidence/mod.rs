@@ -17,7 +17,7 @@ use std::io::Cursor;
 
 use sightline_protocol::recording::RecordingReader;
 use sightline_protocol::statements::OrgBundle;
-use sightline_protocol::verify::{Fault, Finding, Place, State, Verdict, Verifier};
+use sightline_protocol::verify::{Before, Fault, Finding, Place, State, Verdict, Verifier};
 
 /// What `sightline verify` does with a file, in memory: the verdict's state, its first fault, and the verdict.
 pub fn verify(bytes: &[u8], trusted: &OrgBundle) -> Result<Verdict, Finding> {
@@ -29,8 +29,12 @@ pub fn verify(bytes: &[u8], trusted: &OrgBundle) -> Result<Verdict, Finding> {
     let mut verifier = Verifier::new(trusted, reader.session());
     loop {
         let offset = reader.offset();
+        let before = Before {
+            offset,
+            order: reader.order(),
+        };
         match reader.next_entry() {
-            Ok(Some(entry)) => verifier.entry(offset, &entry),
+            Ok(Some(entry)) => verifier.entry(before, &entry),
             Ok(None) => return Ok(verifier.finish(reader.offset(), None)),
             Err(error) => return Ok(verifier.finish(offset, Some(&error))),
         }

@@ -15,8 +15,11 @@ use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, Digest, SessionId};
+use sightline_protocol::ledger::checkpoint::sign;
+use sightline_protocol::ledger::tree::Tree;
+use sightline_protocol::ledger::{LedgerEntry, LedgerProof, SessionEntry};
 use sightline_protocol::record::Class;
-use sightline_protocol::recording::{Kind, SealedManifest, head, write_entry};
+use sightline_protocol::recording::{Kind, Order, SealedManifest, entry_head, head, write_entry};
 use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::{
     Consent, ConsentSeen, Manifest, ManifestSeen, Participant, Receipt,
@@ -80,6 +83,7 @@ struct World {
     over: [bool; 2],
     /// When nothing was on its way.
     drained: Now,
+    why: String,
 }
 
 /// How long something can be on its way: 8 s.
@@ -90,14 +94,58 @@ struct Relay {
     manifest: Digest,
     file: Vec<u8>,
     records: u64,
+    order: Order,
+    last: [Option<Digest>; 2],
     receipted: usize,
     receipted_at: Now,
+    ledger: Tree,
+    number: u64,
 }
 
 impl Relay {
     fn write(&mut self, kind: Kind, body: &[u8]) {
         write_entry(&mut self.file, kind, body).expect("memory takes it");
         self.records += u64::from(kind == Kind::Record);
+        self.order.extend(&entry_head(kind, &[body]), body);
+    }
+
+    fn checkpoint(&mut self, signed: &Signed<Checkpoint>) {
+        self.write(Kind::Checkpoint, &wire::encode(signed));
+        let by_agent = signed.key == people::agent_key().public();
+        self.last[usize::from(!by_agent)] = Some(signed.digest());
+    }
+
+    /// Into a ledger in which other sessions are, and its proof behind the recording.
+    fn prove(&mut self, code: CloseCode, now: Now) {
+        let entry = LedgerEntry::Session(SessionEntry {
+            session: self.session,
+            agent: people::agent_key().public(),
+            number: self.number,
+            technician: people::technician_key().public(),
+            manifest: self.manifest,
+            agent_checkpoint: self.last[0],
+            technician_checkpoint: self.last[1],
+            records: self.records,
+            bytes: self.file.len() as u64,
+            order: self.order.0,
+            started_ms: START.unix_ms,
+            closed_ms: now.unix_ms,
+            close: code.number(),
+        });
+        let index = self.ledger.size();
+        self.ledger.push(&entry.encode());
+        self.ledger.push(b"another session");
+        let size = self.ledger.size();
+        let proof = LedgerProof {
+            entry: entry.encode(),
+            index,
+            proof: self
+                .ledger
+                .prove_inclusion(index, size)
+                .expect("it is in it"),
+            checkpoint: sign(&self.ledger.head(), &people::receipt_key()),
+        };
+        self.write(Kind::Ledger, &wire::encode(&proof));
     }
 
     fn receipt(&mut self, now: Now) {
@@ -106,7 +154,9 @@ impl Relay {
             manifest: self.manifest,
             records: self.records,
             bytes: self.file.len() as u64,
+            order: self.order.0,
             at_ms: now.unix_ms,
+            ledger: self.ledger.head(),
         };
         self.receipted = self.file.len();
         self.receipted_at = now;
@@ -197,9 +247,16 @@ pub fn story(seed: u64, steps: u64) -> Story {
         manifest,
         file: head(session).to_vec(),
         records: 0,
+        order: Order::default(),
+        last: [None; 2],
         receipted: 0,
         receipted_at: START,
+        ledger: Tree::default(),
+        number: seed + 1,
     };
+    for n in 0..seed % 40 {
+        relay.ledger.push(&n.to_le_bytes());
+    }
     relay.write(Kind::Manifest, &wire::encode(&sealed));
     relay.receipt(START);
     let mut machine = AgentSession::new(&agent, START);
@@ -225,6 +282,7 @@ pub fn story(seed: u64, steps: u64) -> Story {
         frame: 0,
         over: [false; 2],
         drained: START,
+        why: String::new(),
         dice,
     };
     let ending = world.play(steps);
@@ -329,6 +387,7 @@ impl World {
                     self.from_agent[0].push_back(Parcel::Record(Class::Control, record))
                 }
                 AgentEffect::Over(code) => self.agent_over(code),
+                AgentEffect::Dropped { why, .. } => self.why = why,
                 _ => {}
             }
         }
@@ -338,6 +397,7 @@ impl World {
                     self.from_technician[0].push_back(Parcel::Record(Class::Control, record));
                 }
                 TechnicianEffect::Over(code) => self.technician_over(code),
+                TechnicianEffect::Disputed(why) => self.why = why,
                 _ => {}
             }
         }
@@ -354,7 +414,7 @@ impl World {
     }
 
     fn agent_over(&mut self, code: CloseCode) {
-        assert_ne!(code, CloseCode::Disputed, "honest ends do not dispute");
+        assert_ne!(code, CloseCode::Disputed, "{}", self.why);
         assert_ne!(
             code,
             CloseCode::ProtocolViolation,
@@ -369,7 +429,7 @@ impl World {
     }
 
     fn technician_over(&mut self, code: CloseCode) {
-        assert_ne!(code, CloseCode::Disputed, "honest ends do not dispute");
+        assert_ne!(code, CloseCode::Disputed, "{}", self.why);
         assert_ne!(
             code,
             CloseCode::ProtocolViolation,
@@ -431,7 +491,7 @@ impl World {
         };
         match &parcel {
             Parcel::Record(_, record) => self.relay.write(Kind::Record, record),
-            Parcel::Checkpoint(signed) => self.relay.write(Kind::Checkpoint, &wire::encode(signed)),
+            Parcel::Checkpoint(signed) => self.relay.checkpoint(signed),
         }
         to[stream].push_back(parcel);
         if self.now.mono_us > self.relay.receipted_at.mono_us + 250_000 {
@@ -442,6 +502,7 @@ impl World {
     fn close(&mut self, code: CloseCode) {
         self.relay.write(Kind::Close, &wire::encode(&code.number()));
         self.relay.receipt(self.now);
+        self.relay.prove(code, self.now);
     }
 
     /// The user or the technician ends it, and the network brings everything.

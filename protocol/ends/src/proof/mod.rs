@@ -48,7 +48,9 @@ struct Lane {
     signed: u64,
     /// The other end's claim about records that have not passed here yet.
     ahead: Option<Chain>,
-    /// The author's time of the first record that arrived since the author last signed for this lane.
+    /// Records for which their author has signed.
+    claimed: u64,
+    /// The author's time of the first record that arrived unsigned since the author last signed for this lane.
     unsigned_from_us: Option<u64>,
     /// Since when that is too long ago.
     late_since_us: Option<u64>,
@@ -101,6 +103,7 @@ impl Proof {
             watch,
             signed: 0,
             ahead: None,
+            claimed: 0,
             unsigned_from_us: None,
             late_since_us: None,
         };
@@ -137,6 +140,9 @@ impl Proof {
                 Claim::Ahead => {}
                 Claim::Wrong => return Err(Dispute::Differs(id, claimed.records)),
             }
+        }
+        if lane.watch.chain().records <= lane.claimed {
+            return Ok(());
         }
         let from = *lane.unsigned_from_us.get_or_insert(time_us);
         if time_us > from.saturating_add(PATIENCE_US) {
@@ -254,6 +260,7 @@ impl Proof {
             head: head.chain,
         };
         (lane.unsigned_from_us, lane.late_since_us) = (None, None);
+        lane.claimed = head.records;
         match lane.watch.check(&claimed) {
             Claim::Right => lane.ahead = None,
             // Its own records may still be on their way; ours it cannot have before they are sealed.

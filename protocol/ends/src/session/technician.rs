@@ -16,7 +16,7 @@ use super::{bye, seal};
 use crate::content::{Control, Input, Scene};
 use crate::handshake::Established;
 use crate::now::Now;
-use crate::proof::Proof;
+use crate::proof::{Dispute, Proof};
 use crate::seal::{
     AGENT_CONTROL, AGENT_PICTURE, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
 };
@@ -33,6 +33,8 @@ pub enum TechnicianEffect {
     },
     /// The agent dropped input; tell the technician why.
     Refused(String),
+    /// The ends do not agree on what was sent, in these words; for the log.
+    Disputed(String),
     /// Microseconds to the agent and back.
     RoundTrip(u64),
     /// Send this record on the control lane.
@@ -104,16 +106,25 @@ impl TechnicianSession {
         let Ok((lane, header)) = understood else {
             return self.leave(CloseCode::ProtocolViolation, now);
         };
-        if self.proof.arrived(lane, header.time_us, now).is_err() {
-            self.leave(CloseCode::Disputed, now);
+        if let Err(dispute) = self.proof.arrived(lane, header.time_us, now) {
+            self.dispute(&dispute, now);
         }
     }
 
     /// The agent's checkpoint. One that does not say what arrived ends the session.
     pub fn handle_checkpoint(&mut self, signed: &Signed<Checkpoint>, now: Now) {
-        if !self.over && self.proof.handle(signed).is_err() {
-            self.leave(CloseCode::Disputed, now);
+        if self.over {
+            return;
         }
+        if let Err(dispute) = self.proof.handle(signed) {
+            self.dispute(&dispute, now);
+        }
+    }
+
+    fn dispute(&mut self, dispute: &Dispute, now: Now) {
+        let why = dispute.to_string();
+        self.effects.push_back(TechnicianEffect::Disputed(why));
+        self.leave(CloseCode::Disputed, now);
     }
 
     /// This end's checkpoint, if one is due.
