@@ -12,7 +12,7 @@ use sightline_link::{
 use sightline_program::clock::unix_ms;
 use sightline_program::files;
 use sightline_protocol::broker::{Allocated, Begin, FromRelay, Joining, ToRelay};
-use sightline_protocol::id::{Nameplate, PublicKey, SessionId};
+use sightline_protocol::id::{Digest, Nameplate, PublicKey, SessionId};
 use sightline_protocol::ledger::TreeHead;
 use sightline_protocol::record::{Class, HEADER};
 use sightline_protocol::statement::{Signed, SigningKey};
