@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::verify::Fault;
 
 /// A search that could not read everything it was asked to read.
 pub const PARTLY: u8 = 3;
@@ -18,6 +19,15 @@ pub fn table() -> String {
     ];
     for code in CloseCode::ALL.iter().filter(|code| code.exit_code() != 0) {
         lines.push(format!("  {:>2}  {}", code.exit_code(), code.sentence()));
+    }
+    lines.push("`verify` ends with the first fault that it found:".to_owned());
+    for fault in Fault::ALL {
+        lines.push(format!(
+            "  {:>2}  {}: {}",
+            fault.exit_code(),
+            fault.word(),
+            fault.meaning()
+        ));
     }
     lines.join("\n")
 }

@@ -9,6 +9,7 @@ use sightline::io::evidence::export::{self, ExportArgs};
 use sightline::io::evidence::search::{self, SearchArgs};
 use sightline::io::org::{self, OrgCommand};
 use sightline::io::replay;
+use sightline::io::verify::{self, VerifyArgs};
 use sightline::pure::evidence::rows;
 use sightline_ends::handshake::{REASON_CAP, TICKET_CAP};
 use sightline_program::report::Report;
@@ -49,6 +50,8 @@ enum Command {
     Export(ExportArgs),
     /// Auditor: find words in recordings.
     Search(SearchArgs),
+    /// Auditor: prove that recordings are what was sent, without trusting anyone but the organisation.
+    Verify(VerifyArgs),
     /// Administrator: the organisation, its technicians and its auditors.
     Org {
         /// The organisation's folder. It holds the root key: keep it safe, and off the relay.
@@ -193,6 +196,7 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
         }
         Command::Export(args) => export::run(&args, report)?,
         Command::Search(args) => return search::run(&args, report),
+        Command::Verify(args) => return verify::run(&args, report),
         Command::Org { dir, command } => org::run(&dir, command, report)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -488,6 +488,16 @@ impl<'a> Verifier<'a> {
         self.ledger = Some(InLedger { entry, index, head });
     }
 
+    /// The manifest, once it has been believed.
+    pub fn manifest(&self) -> Option<&VerifiedManifest> {
+        self.manifest.as_deref()
+    }
+
+    /// Something that the caller found in the entry that stands behind `before` (it can open records, perhaps).
+    pub fn add(&mut self, before: Before, fault: Fault, what: String) {
+        self.find(before.offset, (fault, what, None));
+    }
+
     /// The end of what can be read: `error` says why it is not the end of the file. `bytes`: up to here.
     pub fn finish(mut self, bytes: u64, error: Option<&RecordingError>) -> Verdict {
         let mut end = self.closed.map_or(End::Open, End::Closed);

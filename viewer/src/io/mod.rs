@@ -10,4 +10,5 @@ mod player;
 mod recording;
 pub mod replay;
 pub mod technician;
+pub mod verify;
 pub mod window;

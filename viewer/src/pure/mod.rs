@@ -11,3 +11,4 @@ pub mod playback;
 pub mod pointer;
 pub mod scale;
 pub mod stage;
+pub mod verdict;
