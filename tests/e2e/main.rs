@@ -13,3 +13,4 @@ mod picture;
 mod replay;
 mod session;
 mod storage;
+mod verify;
