@@ -114,9 +114,9 @@ fn people(verdict: &Verdict) -> Option<String> {
 
 fn extent(verdict: &Verdict) -> Option<String> {
     let mut line = format!(
-        "{} records, {:.1} MB, {} receipts",
+        "{} records, {}, {} receipts",
         verdict.records,
-        verdict.bytes as f64 / 1e6,
+        size(verdict.bytes),
         verdict.receipts
     );
     if let Some(place) = &verdict.ledger {
@@ -159,6 +159,14 @@ fn lane_line(lane: &LaneSummary) -> String {
         let _ = write!(line, ", {} never left", lane.never_came);
     }
     line
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }
 
 fn utc(unix_ms: u64) -> String {
