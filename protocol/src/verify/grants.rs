@@ -49,7 +49,8 @@ impl GrantsReplay {
         for head in &checkpoint.heads {
             let lane = head.lane;
             let from = self.judged.insert(lane, head.records).unwrap_or(0);
-            let here: Vec<Refused> = refused.extract_if(.., |r| r.lane == lane).collect();
+            let mut here: Vec<Refused> = refused.extract_if(.., |r| r.lane == lane).collect();
+            here.sort_by_key(|r| r.first);
             if let Some(needed) = needed(lane.class)
                 && !self.granted.contains(needed)
                 && let Some(seq) = acted(from, head.records, &here)

@@ -11,6 +11,10 @@ use crate::record::{Chain, HEADER, Header};
 /// unsigned), so a checkpoint never speaks of an older one. 2 MB.
 const RECENT: usize = 65_536;
 
+/// Claims of a lane's author about records to come that are kept: one comes each second, and after 10 s the other end
+/// gives up.
+const AHEAD: usize = 4_096;
+
 /// One lane as far as it was read.
 #[derive(Debug, Default)]
 pub struct LaneState {
@@ -23,8 +27,8 @@ pub struct LaneState {
     pub by_author: u64,
     /// Records that the other end has signed for.
     pub by_receiver: u64,
-    /// Its author signed for these; they may still come.
-    ahead: Option<Chain>,
+    /// Its author signed for these; they may still come. Rising.
+    ahead: VecDeque<Chain>,
     /// Something was found: what follows on this lane proves nothing.
     broken: bool,
 }
@@ -50,6 +54,15 @@ pub fn author(author: Author) -> &'static str {
     match author {
         Author::AGENT => "the agent",
         _ => "the technician",
+    }
+}
+
+/// Who signs for a lane: its author, or else the other end.
+fn signer(id: LaneId, own: bool) -> &'static str {
+    match (own, id.author) {
+        (true, by) => author(by),
+        (false, Author::AGENT) => author(Author::FIRST_TECHNICIAN),
+        (false, _) => author(Author::AGENT),
     }
 }
 
@@ -100,13 +113,13 @@ impl Lanes {
             };
         }
         lane.recent.push_back(lane.chain.head);
-        match lane.ahead {
-            Some(claimed) if claimed.records == lane.chain.records => {
-                lane.ahead = None;
-                lane.claim(id, &claimed, true)
-            }
-            _ => Ok(()),
+        while let Some(claimed) = lane.ahead.front().copied()
+            && claimed.records == lane.chain.records
+        {
+            lane.ahead.pop_front();
+            lane.claim(id, &claimed, true)?;
         }
+        Ok(())
     }
 
     /// What `signer` says in a checkpoint that stands here.
@@ -120,11 +133,17 @@ impl Lanes {
             head: head.chain,
         };
         let own = head.lane.author == signer;
+        let before = lane.ahead.back().filter(|_| own);
+        if before.is_some_and(|before| claimed.records < before.records) {
+            return lane.taken_back(head.lane, own);
+        }
         if claimed.records <= lane.chain.records {
             return lane.claim(head.lane, &claimed, own);
         }
         if own {
-            lane.ahead = Some(claimed);
+            if lane.ahead.len() < AHEAD {
+                lane.ahead.push_back(claimed);
+            }
             return Ok(());
         }
         lane.broken = true;
@@ -142,6 +161,7 @@ impl LaneState {
     /// Records that the author says it sealed and that never came.
     pub fn never_came(&self) -> u64 {
         self.ahead
+            .back()
             .map_or(0, |ahead| ahead.records - self.chain.records)
     }
 
@@ -152,19 +172,11 @@ impl LaneState {
         } else {
             self.by_receiver
         };
-        let who = match own {
-            true => author(id.author),
-            false if id.author == Author::AGENT => "the technician",
-            false => "the agent",
-        };
-        let wrong = |fault, what: String| Err((fault, what, Some((id, signed))));
         if claimed.records < signed {
-            self.broken = true;
-            return wrong(
-                Fault::Disputed,
-                format!("{who} takes back what it signed about the {}", name(id)),
-            );
+            return self.taken_back(id, own);
         }
+        let who = signer(id, own);
+        let wrong = |fault, what: String| Err((fault, what, Some((id, signed))));
         let known = match claimed.records.checked_sub(self.settled.records) {
             None => None,
             Some(0) => Some(self.settled.head),
@@ -196,6 +208,17 @@ impl LaneState {
         Ok(())
     }
 
+    fn taken_back(&mut self, id: LaneId, own: bool) -> Result<(), Wrong> {
+        self.broken = true;
+        let signed = match own {
+            true => self.by_author,
+            false => self.by_receiver,
+        };
+        let who = signer(id, own);
+        let what = format!("{who} takes back what it signed about the {}", name(id));
+        Err((Fault::Disputed, what, Some((id, signed))))
+    }
+
     /// Forgets the heads that nobody will speak of again.
     fn settle(&mut self) {
         let both = self.by_author.min(self.by_receiver);
@@ -207,5 +230,71 @@ impl LaneState {
                 head,
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Lane, SessionId};
+    use crate::record::Class;
+
+    const PICTURES: LaneId = LaneId {
+        author: Author::AGENT,
+        lane: Lane(1),
+        class: Class::Picture,
+    };
+
+    /// A lane's records, and its chain after each.
+    fn records(count: u64) -> Vec<(Header, [u8; HEADER], Chain)> {
+        let mut chain = Chain::default();
+        (0..count)
+            .map(|seq| {
+                let header = Header {
+                    session: SessionId([1; 16]),
+                    class: PICTURES.class,
+                    author: PICTURES.author,
+                    flags: 0,
+                    epoch: 0,
+                    lane: PICTURES.lane,
+                    seq,
+                    time_us: seq,
+                    length: 48,
+                };
+                chain.extend(&header.encode(), &[0; 48]);
+                (header, header.encode(), chain)
+            })
+            .collect()
+    }
+
+    fn lies() -> Chain {
+        Chain {
+            records: 2,
+            head: Digest([9; 32]),
+        }
+    }
+
+    #[test]
+    fn each_claim_of_an_author_that_ran_ahead_is_held_against_what_comes() {
+        let (records, mut lanes) = (records(3), Lanes::default());
+        for claim in [lies(), records[2].2] {
+            let head = LaneHead::new(PICTURES, claim);
+            assert_eq!(lanes.claim(&head, Author::AGENT), Ok(()));
+        }
+        let found: Vec<_> = records
+            .iter()
+            .filter_map(|(header, head, _)| lanes.record(header, head, &[0; 48]).err())
+            .map(|(fault, ..)| fault)
+            .collect();
+        assert_eq!(found, [Fault::Changed]);
+    }
+
+    #[test]
+    fn an_author_that_ran_ahead_takes_nothing_back() {
+        let (records, mut lanes) = (records(3), Lanes::default());
+        let head = |n: usize| LaneHead::new(PICTURES, records[n].2);
+        assert_eq!(lanes.claim(&head(2), Author::AGENT), Ok(()));
+        let (fault, ..) = lanes.claim(&head(1), Author::AGENT).expect_err("fewer");
+        assert_eq!(fault, Fault::Disputed);
     }
 }

@@ -46,13 +46,19 @@ impl VerifiedManifest {
         let [technician] = &manifest.technicians[..] else {
             return Err(ManifestError::Inconsistent("it names no single technician"));
         };
-        let (holder, at_ms) = (&technician.key, manifest.started_ms);
-        let credential = Credential::check(&technician.credential, &bundle, holder, at_ms)
-            .map_err(ManifestError::Credential)?;
         let consent = manifest
             .consent
             .verify(&manifest.agent)
             .map_err(genuine("consent"))?;
+        // It may run out while the user thinks.
+        let (holder, at_ms) = (&technician.key, consent.asked_ms);
+        let credential = Credential::check(&technician.credential, &bundle, holder, at_ms)
+            .map_err(|error| match error {
+                CredentialError::NotGenuine(error) => {
+                    ManifestError::NotGenuine("credential", error)
+                }
+                error => ManifestError::Credential(error),
+            })?;
         let consent_seen = manifest
             .consent_seen
             .verify(&technician.key)

@@ -122,11 +122,13 @@ pub struct Verifier<'a> {
     records: u64,
     receipts: u64,
     last_receipt: Option<Receipt>,
-    closed: Option<CloseCode>,
+    /// The close code, known to this program or not.
+    closed: Option<u16>,
     /// The end has its receipt.
     receipted: bool,
     ledger: Option<InLedger>,
     ledger_heads: Vec<TreeHead>,
+    newest_head: Option<TreeHead>,
     /// Records that the last receipt covers.
     good_records: Option<u64>,
     findings: Vec<Finding>,
@@ -152,6 +154,7 @@ impl<'a> Verifier<'a> {
             receipted: false,
             ledger: None,
             ledger_heads: Vec::new(),
+            newest_head: None,
             good_records: None,
             findings: Vec::new(),
             lost: false,
@@ -229,7 +232,7 @@ impl<'a> Verifier<'a> {
             Entry::Close(_) if self.closed.is_some() => {
                 self.found(offset, Fault::Rearranged, "a second end")
             }
-            Entry::Close(code) => self.closed = Some(CloseCode::from_number(*code)),
+            Entry::Close(code) => self.closed = Some(*code),
         }
     }
 
@@ -429,7 +432,7 @@ impl<'a> Verifier<'a> {
 
     /// The ledger as the relay signed for it now: it only grows.
     fn ledger_head(&mut self, head: TreeHead) -> Result<(), Wrong> {
-        let last = self.ledger_heads.last().copied();
+        let last = self.newest_head.replace(head);
         if last == Some(head) {
             return Ok(());
         }
@@ -475,8 +478,12 @@ impl<'a> Verifier<'a> {
             order: before.order,
             started_ms: told.started_ms,
             closed_ms: entry.closed_ms,
-            close: self.closed.map_or(0, CloseCode::number),
+            close: self.closed.unwrap_or(0),
         };
+        if entry.session != self.session {
+            let what = "the proof is of another session";
+            return self.found(before.offset, Fault::Foreign, what);
+        }
         if entry != says {
             let what = "what the ledger says of this session is not what the recording holds";
             self.found(before.offset, Fault::Rearranged, what);
@@ -500,7 +507,9 @@ impl<'a> Verifier<'a> {
 
     /// The end of what can be read: `error` says why it is not the end of the file. `bytes`: up to here.
     pub fn finish(mut self, bytes: u64, error: Option<&RecordingError>) -> Verdict {
-        let mut end = self.closed.map_or(End::Open, End::Closed);
+        let mut end = self
+            .closed
+            .map_or(End::Open, |code| End::Closed(CloseCode::from_number(code)));
         match error {
             None => {}
             Some(RecordingError::Torn) => end = End::Torn,
