@@ -9,6 +9,7 @@ libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2 libx11-xcb1
 strace xvfb xterm openbox x11-apps x11-utils x11-xserver-utils x11-xkb-utils xkb-data xauth xdotool imagemagick
 tigervnc-standalone-server tigervnc-tools
 fonts-dejavu-core ffmpeg
+python3 python3-cryptography
 "
 
 # What only the benches compare with.

@@ -2,10 +2,12 @@
 
 mod entries;
 mod mutate;
+mod sample;
 mod story;
 
 pub use entries::{Raw, entries, file, start_of};
 pub use mutate::{Mutation, check, fuzz_seeds, mutations};
+pub use sample::{SESSION, Sample, sample};
 pub use story::{Ending, Story, story, told};
 
 /// The bundle by which the stories are verified.
@@ -13,9 +15,15 @@ pub fn trusted() -> OrgBundle {
     crate::people::bundle()
 }
 
+/// The same, as the organisation signed it.
+pub fn signed_trusted() -> Signed<OrgBundle> {
+    crate::people::signed_bundle()
+}
+
 use std::io::Cursor;
 
 use sightline_protocol::recording::RecordingReader;
+use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::OrgBundle;
 use sightline_protocol::verify::{Before, Fault, Finding, Place, State, Verdict, Verifier};
 

@@ -89,10 +89,11 @@ struct World {
 /// How long something can be on its way: 8 s.
 const SLOWEST_US: u64 = 8_000_000;
 
-struct Relay {
+/// What the relay does with a recording.
+pub(super) struct Relay {
     session: SessionId,
     manifest: Digest,
-    file: Vec<u8>,
+    pub(super) file: Vec<u8>,
     records: u64,
     order: Order,
     last: [Option<Digest>; 2],
@@ -103,13 +104,40 @@ struct Relay {
 }
 
 impl Relay {
-    fn write(&mut self, kind: Kind, body: &[u8]) {
+    /// A new recording; `others` sessions are in the ledger before.
+    pub(super) fn begin(
+        sealed: &SealedManifest,
+        session: SessionId,
+        number: u64,
+        others: u64,
+    ) -> Relay {
+        let mut relay = Relay {
+            session,
+            manifest: sealed.manifest.digest(),
+            file: head(session).to_vec(),
+            records: 0,
+            order: Order::default(),
+            last: [None; 2],
+            receipted: 0,
+            receipted_at: START,
+            ledger: Tree::default(),
+            number,
+        };
+        for n in 0..others {
+            relay.ledger.push(&n.to_le_bytes());
+        }
+        relay.write(Kind::Manifest, &wire::encode(sealed));
+        relay.receipt(START);
+        relay
+    }
+
+    pub(super) fn write(&mut self, kind: Kind, body: &[u8]) {
         write_entry(&mut self.file, kind, body).expect("memory takes it");
         self.records += u64::from(kind == Kind::Record);
         self.order.extend(&entry_head(kind, &[body]), body);
     }
 
-    fn checkpoint(&mut self, signed: &Signed<Checkpoint>) {
+    pub(super) fn checkpoint(&mut self, signed: &Signed<Checkpoint>) {
         self.write(Kind::Checkpoint, &wire::encode(signed));
         let by_agent = signed.key == people::agent_key().public();
         self.last[usize::from(!by_agent)] = Some(signed.digest());
@@ -148,7 +176,13 @@ impl Relay {
         self.write(Kind::Ledger, &wire::encode(&proof));
     }
 
-    fn receipt(&mut self, now: Now) {
+    pub(super) fn close(&mut self, code: CloseCode, now: Now) {
+        self.write(Kind::Close, &wire::encode(&code.number()));
+        self.receipt(now);
+        self.prove(code, now);
+    }
+
+    pub(super) fn receipt(&mut self, now: Now) {
         let receipt = Receipt {
             session: self.session,
             manifest: self.manifest,
@@ -224,7 +258,7 @@ pub fn told(
     (SealedManifest { manifest, seen }, ends)
 }
 
-fn session_seed(session: SessionId) -> [u8; 32] {
+pub(super) fn session_seed(session: SessionId) -> [u8; 32] {
     Digest::of(&[&session.0]).0
 }
 
@@ -242,23 +276,7 @@ pub fn story(seed: u64, steps: u64) -> Story {
     };
     let (sealed, [agent, technician]) = told(session, seed + 1, granted);
     let manifest = sealed.manifest.digest();
-    let mut relay = Relay {
-        session,
-        manifest,
-        file: head(session).to_vec(),
-        records: 0,
-        order: Order::default(),
-        last: [None; 2],
-        receipted: 0,
-        receipted_at: START,
-        ledger: Tree::default(),
-        number: seed + 1,
-    };
-    for n in 0..seed % 40 {
-        relay.ledger.push(&n.to_le_bytes());
-    }
-    relay.write(Kind::Manifest, &wire::encode(&sealed));
-    relay.receipt(START);
+    let relay = Relay::begin(&sealed, session, seed + 1, seed % 40);
     let mut machine = AgentSession::new(&agent, START);
     let mut pictures = machine
         .start_view(START)
@@ -500,9 +518,7 @@ impl World {
     }
 
     fn close(&mut self, code: CloseCode) {
-        self.relay.write(Kind::Close, &wire::encode(&code.number()));
-        self.relay.receipt(self.now);
-        self.relay.prove(code, self.now);
+        self.relay.close(code, self.now);
     }
 
     /// The user or the technician ends it, and the network brings everything.
