@@ -1,11 +1,14 @@
 //! Recordings of honest sessions, played in virtual time over a bad network, and everything that can be done to them.
 
 mod entries;
+mod lies;
 mod mutate;
+mod retell;
 mod sample;
 mod story;
 
 pub use entries::{Raw, entries, file, start_of};
+pub use lies::{Lie, lies};
 pub use mutate::{Mutation, check, fuzz_seeds, mutations};
 pub use sample::{SESSION, Sample, sample};
 pub use story::{Ending, Story, story, told};

@@ -22,7 +22,7 @@ use crate::people::{self, START};
 /// The session of the vectors.
 pub const SESSION: SessionId = SessionId(*b"sightline vector");
 /// Other sessions in the ledger before it: its proof has left and right neighbours.
-const OTHERS: u64 = 5;
+pub(super) const OTHERS: u64 = 5;
 
 /// A recording, and what its records say.
 pub struct Sample {

@@ -99,8 +99,9 @@ pub(super) struct Relay {
     last: [Option<Digest>; 2],
     receipted: usize,
     receipted_at: Now,
-    ledger: Tree,
+    pub(super) ledger: Tree,
     number: u64,
+    started_ms: u64,
 }
 
 impl Relay {
@@ -122,7 +123,11 @@ impl Relay {
             receipted_at: START,
             ledger: Tree::default(),
             number,
+            started_ms: START.unix_ms,
         };
+        if let Ok(manifest) = sealed.manifest.verify(&sealed.manifest.key) {
+            relay.started_ms = manifest.started_ms;
+        }
         for n in 0..others {
             relay.ledger.push(&n.to_le_bytes());
         }
@@ -144,7 +149,7 @@ impl Relay {
     }
 
     /// Into a ledger in which other sessions are, and its proof behind the recording.
-    fn prove(&mut self, code: CloseCode, now: Now) {
+    pub(super) fn prove(&mut self, code: u16, now: Now) {
         let entry = LedgerEntry::Session(SessionEntry {
             session: self.session,
             agent: people::agent_key().public(),
@@ -156,9 +161,9 @@ impl Relay {
             records: self.records,
             bytes: self.file.len() as u64,
             order: self.order.0,
-            started_ms: START.unix_ms,
+            started_ms: self.started_ms,
             closed_ms: now.unix_ms,
-            close: code.number(),
+            close: code,
         });
         let index = self.ledger.size();
         self.ledger.push(&entry.encode());
@@ -179,7 +184,7 @@ impl Relay {
     pub(super) fn close(&mut self, code: CloseCode, now: Now) {
         self.write(Kind::Close, &wire::encode(&code.number()));
         self.receipt(now);
-        self.prove(code, now);
+        self.prove(code.number(), now);
     }
 
     pub(super) fn receipt(&mut self, now: Now) {
