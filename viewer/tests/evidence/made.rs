@@ -234,15 +234,24 @@ impl Made {
         self.fill(ms, place, colour, UpdateKind::Delta);
     }
 
-    fn fill(
+    fn fill(&mut self, ms: u64, place: (u32, u32, u32, u32), colour: u32, kind: UpdateKind) {
+        let pixels = vec![colour; (place.2 * place.3) as usize];
+        self.update(ms, place, &pixels, kind);
+    }
+
+    /// Puts pixels there.
+    pub fn pixels(&mut self, ms: u64, place: (u32, u32, u32, u32), pixels: &[u32]) {
+        self.update(ms, place, pixels, UpdateKind::Delta);
+    }
+
+    fn update(
         &mut self,
         ms: u64,
         (x, y, width, height): (u32, u32, u32, u32),
-        colour: u32,
+        pixels: &[u32],
         kind: UpdateKind,
     ) {
         let encoder = self.encoder.as_mut().unwrap();
-        let pixels = vec![colour; (width * height) as usize];
         encoder.patch(
             Rect {
                 x,
@@ -250,10 +259,12 @@ impl Made {
                 width,
                 height,
             },
-            &pixels,
+            pixels,
         );
         let mut update = Vec::new();
-        encoder.encode(kind, &mut update);
+        if !encoder.encode(kind, &mut update) {
+            return;
+        }
         let frame = self.frame;
         self.frame += 1;
         let records = seal_update(self.lane(AGENT_PICTURE), frame, &update, ms * 1000);

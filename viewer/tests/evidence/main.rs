@@ -435,3 +435,67 @@ fn a_search_finds_words_in_everything_people_and_programs_wrote() {
         String::from_utf8_lossy(&output.stderr).contains("class file that this key does not open")
     );
 }
+
+/// For measuring by hand: `cargo test -p sightline --test evidence recordings_to_measure -- --ignored`, then time `export`
+/// and `search` of a release build on what lies in `$SIGHTLINE_MEASURE`.
+#[test]
+#[ignore = "makes large files"]
+fn recordings_to_measure_with() {
+    let folder = std::path::PathBuf::from(std::env::var_os("SIGHTLINE_MEASURE").unwrap());
+    let mut made = Made::new();
+    // Ten minutes at 1920 × 1080: typing, a pointer that moves, a window that changes, every other minute nothing.
+    let text: Vec<u32> = (0..800 * 600_u32)
+        .map(|n| {
+            if (n / 3).wrapping_mul(2_654_435_761) >> 29 == 0 {
+                0
+            } else {
+                0x00ff_ffff
+            }
+        })
+        .collect();
+    for second in 0..600_u64 {
+        let ms = second * 1000;
+        if second % 30 == 0 {
+            made.screen(ms, (1920, 1080), 0x0033_6699);
+        }
+        if second / 60 % 2 == 1 {
+            continue;
+        }
+        for step in 0..20 {
+            let at = ms + step * 50;
+            let x = (second * 20 + step) as i32;
+            made.scene(
+                at,
+                &Scene::Pointer {
+                    x: x % 1900,
+                    y: 300,
+                },
+            );
+            if step % 2 == 0 {
+                let column = (second * 10 + step / 2) as u32 * 10 % 1800;
+                made.paint(at, (column, 800, 9, 18), 0x00ff_ffff);
+            }
+        }
+        if second % 5 == 0 {
+            let turned = (second as usize * 7_919) % text.len();
+            let pixels = [&text[turned..], &text[..turned]].concat();
+            made.pixels(ms + 999, (300, 100, 800, 600), &pixels);
+        }
+    }
+    std::fs::copy(made.save("film.slrec"), folder.join("film.slrec")).unwrap();
+
+    let mut made = Made::new();
+    // 200 MB of a terminal's log, 4 KiB a record.
+    let mut log = String::new();
+    for line in 0..50_000_u64 {
+        let lines: String = (0..40)
+            .map(|n| format!("\x1b[32minfo\x1b[0m service[{line}]: request {n} took 17 ms, status 200, Zürich, bytes 5120; all is well here\r\n"))
+            .collect();
+        log.clear();
+        log.push_str(&lines);
+        let data = ShellOutput::Data(log.as_bytes().to_vec());
+        made.shell_output(line, 2, &data);
+    }
+    std::fs::copy(made.save("log.slrec"), folder.join("log.slrec")).unwrap();
+    std::fs::copy(made.path("all.auditor"), folder.join("all.auditor")).unwrap();
+}

@@ -4,7 +4,8 @@ use std::io::{BufWriter, Write};
 
 use super::output::Meter;
 use super::source::Source;
-use crate::pure::evidence::events::{Event, Events};
+use crate::pure::evidence::event::Event;
+use crate::pure::evidence::events::Events;
 use crate::pure::evidence::rows::{COLUMNS, Session};
 
 /// How events are written.

@@ -11,7 +11,8 @@ use sightline_program::exit;
 use sightline_program::report::Report;
 
 use super::source::{Auditor, Source};
-use crate::pure::evidence::events::{Event, Events};
+use crate::pure::evidence::event::Event;
+use crate::pure::evidence::events::Events;
 use crate::pure::evidence::rows::clock;
 use crate::pure::evidence::words::{Words, context};
 

@@ -16,7 +16,7 @@ use sightline_protocol::recording::{Entry, RecordingReader};
 use sightline_protocol::statements::OrgBundle;
 
 use crate::io::technician;
-use crate::pure::evidence::events::Event;
+use crate::pure::evidence::event::Event;
 use crate::pure::evidence::rows::Session;
 
 /// Who looks: a key, and the organisation whose recordings are believed.

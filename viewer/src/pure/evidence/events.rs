@@ -4,72 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use sightline_ends::content::{
-    Button, Chat, Control, Direction, FileNote, Input, Scene, ShellInput, ShellOutput,
-};
+use serde_json::json;
+use sightline_ends::content::{Button, Chat, Control, Direction, FileNote, Input, Scene};
 use sightline_ends::replay::Content;
-use sightline_protocol::id::Author;
 use sightline_protocol::record::{Class, Header};
 
-use super::lines::{self, Lines};
+use super::event::{Event, at, micros};
+use super::shells::Shells;
 use super::typed::{self, Typing};
 
 /// Pictures and movements are counted for so long before an event says how many: 60 s.
 const COUNTED: Duration = Duration::from_secs(60);
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// By the author's clock, since the session began.
-    pub at: Duration,
-    /// `None`: the recording itself says it.
-    pub author: Option<Author>,
-    pub class: Option<Class>,
-    pub lane: Option<u32>,
-    /// A fixed word: `typed`, `shell-output`, `window`, …
-    pub kind: &'static str,
-    /// What a person reads, and a search looks through.
-    pub text: String,
-    /// Typed text after its corrections.
-    pub edited: Option<String>,
-    /// Details under flat names.
-    pub facts: Vec<(&'static str, Value)>,
-}
-
-impl Event {
-    /// An event that the recording itself tells.
-    pub fn of_recording(at: Duration, kind: &'static str, text: String) -> Event {
-        Event {
-            at,
-            author: None,
-            class: None,
-            lane: None,
-            kind,
-            text,
-            edited: None,
-            facts: Vec::new(),
-        }
-    }
-
-    fn new(header: &Header, kind: &'static str, text: impl Into<String>) -> Event {
-        Event {
-            author: Some(header.author),
-            class: Some(header.class),
-            lane: Some(header.lane.0),
-            ..Event::of_recording(at(header), kind, text.into())
-        }
-    }
-
-    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Event {
-        self.facts.push((name, value.into()));
-        self
-    }
-}
-
-fn at(header: &Header) -> Duration {
-    Duration::from_micros(header.time_us)
-}
 
 /// Things of one kind that are counted.
 struct Count {
@@ -98,21 +43,12 @@ impl Count {
     }
 }
 
-/// A terminal's two directions.
-#[derive(Default)]
-struct Terminal {
-    output: Lines,
-    output_from: Option<Header>,
-    input: Lines,
-    input_from: Option<Header>,
-}
-
 /// Makes events of records, in the order in which they stand. Holds what is not finished yet, and no more.
 #[derive(Default)]
 pub struct Events {
     typing: Typing,
     typing_from: Option<Header>,
-    terminals: BTreeMap<u32, Terminal>,
+    shells: Shells,
     pictures: Option<Count>,
     pointing: Option<Count>,
     pointer: (i32, i32),
@@ -130,8 +66,8 @@ impl Events {
             Content::Scene(scene) => self.scene(header, scene),
             Content::Input(input) => self.input(header, input),
             Content::Control(control) => self.control(header, control),
-            Content::ShellInput(input) => self.shell_input(header, input),
-            Content::ShellOutput(output) => self.shell_output(header, output),
+            Content::ShellInput(input) => self.shells.input(header, input, &mut self.out),
+            Content::ShellOutput(output) => self.shells.output(header, output, &mut self.out),
             Content::Chat(Chat::Say { text }) => {
                 self.say(Event::new(header, "chat", text.as_str()))
             }
@@ -147,10 +83,7 @@ impl Events {
     pub fn finish(&mut self) -> Vec<Event> {
         let run = self.typing.finish();
         self.typed(run);
-        let lanes: Vec<u32> = self.terminals.keys().copied().collect();
-        for lane in lanes {
-            self.terminal_ends(lane);
-        }
+        self.shells.finish(&mut self.out);
         self.counted();
         for (class, count) in std::mem::take(&mut self.closed) {
             let Some(count) = count else { continue };
@@ -176,14 +109,7 @@ impl Events {
     fn due(&mut self, now: Duration) {
         let run = self.typing.due(now);
         self.typed(run);
-        for (lane, terminal) in &mut self.terminals {
-            let (output, input) = (terminal.output.due(now), terminal.input.due(now));
-            let made = [
-                shell("shell-output", *lane, terminal.output_from.as_ref(), output),
-                shell("shell-input", *lane, terminal.input_from.as_ref(), input),
-            ];
-            self.out.extend(made.into_iter().flatten());
-        }
+        self.shells.due(now, &mut self.out);
         let begun = [&self.pictures, &self.pointing].into_iter().flatten();
         if begun
             .map(|count| at(&count.first))
@@ -309,105 +235,6 @@ impl Events {
             Control::Shown { .. } | Control::Ping { .. } | Control::Pong { .. } => {}
         }
     }
-
-    fn shell_input(&mut self, header: &Header, input: &ShellInput) {
-        let lane = header.lane.0;
-        let terminal = self.terminals.entry(lane).or_default();
-        let size = |kind, columns: &u16, rows: &u16| {
-            Event::new(header, kind, format!("{columns} × {rows} characters"))
-                .with("sightline.columns", *columns)
-                .with("sightline.rows", *rows)
-        };
-        match input {
-            ShellInput::Open {
-                columns,
-                rows,
-                term,
-            } => {
-                self.say(size("shell-open", columns, rows).with("sightline.term", term.as_str()));
-            }
-            ShellInput::Resize { columns, rows } => self.say(size("shell-resize", columns, rows)),
-            ShellInput::Close => self.say(Event::new(header, "shell-close", "")),
-            ShellInput::Data(bytes) => {
-                terminal.input_from = Some(*header);
-                // A keyboard's Enter is a return, its BackSpace mostly a delete.
-                let bytes: Vec<u8> = bytes
-                    .iter()
-                    .flat_map(|byte| match byte {
-                        b'\r' => b"\n".to_vec(),
-                        0x7f => b"\x08\x1b[P".to_vec(),
-                        byte => vec![*byte],
-                    })
-                    .collect();
-                let runs = terminal.input.take(at(header), &bytes);
-                let made = runs
-                    .into_iter()
-                    .filter_map(|run| shell("shell-input", lane, Some(header), Some(run)));
-                self.out.extend(made);
-            }
-        }
-    }
-
-    fn shell_output(&mut self, header: &Header, output: &ShellOutput) {
-        let lane = header.lane.0;
-        match output {
-            ShellOutput::Opened { program } => {
-                self.say(Event::new(header, "shell-opened", program.as_str()));
-            }
-            ShellOutput::Exited { code } => {
-                self.terminal_ends(lane);
-                self.say(
-                    Event::new(header, "shell-exit", format!("exit code {code}"))
-                        .with("process.exit_code", *code),
-                );
-            }
-            ShellOutput::Data(bytes) => {
-                let terminal = self.terminals.entry(lane).or_default();
-                terminal.output_from = Some(*header);
-                let runs = terminal.output.take(at(header), bytes);
-                let made = runs
-                    .into_iter()
-                    .filter_map(|run| shell("shell-output", lane, Some(header), Some(run)));
-                self.out.extend(made);
-            }
-        }
-    }
-
-    fn terminal_ends(&mut self, lane: u32) {
-        let Some(mut terminal) = self.terminals.remove(&lane) else {
-            return;
-        };
-        for run in terminal.input.finish() {
-            self.out.extend(shell(
-                "shell-input",
-                lane,
-                terminal.input_from.as_ref(),
-                Some(run),
-            ));
-        }
-        for run in terminal.output.finish() {
-            self.out.extend(shell(
-                "shell-output",
-                lane,
-                terminal.output_from.as_ref(),
-                Some(run),
-            ));
-        }
-    }
-}
-
-fn shell(
-    kind: &'static str,
-    lane: u32,
-    from: Option<&Header>,
-    run: Option<lines::Run>,
-) -> Option<Event> {
-    let (from, run) = (from?, run?);
-    Some(Event {
-        at: run.at,
-        lane: Some(lane),
-        ..Event::new(from, kind, run.text)
-    })
 }
 
 fn file(header: &Header, note: &FileNote) -> Event {
@@ -426,13 +253,10 @@ fn file(header: &Header, note: &FileNote) -> Event {
     .with("sightline.direction", json!(direction))
 }
 
-fn micros(at: Duration) -> u64 {
-    at.as_micros() as u64
-}
-
 #[cfg(test)]
 mod tests {
-    use sightline_protocol::id::{Lane, SessionId};
+    use sightline_ends::content::ShellOutput;
+    use sightline_protocol::id::{Author, Lane, SessionId};
 
     use super::*;
 

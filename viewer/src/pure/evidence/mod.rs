@@ -1,10 +1,13 @@
 //! What a recording tells, as text: events, typed words, terminals' lines, searches; and as film frames.
 
 pub mod cast;
+mod colour;
+pub mod event;
 pub mod events;
 pub mod film;
 pub mod frames;
 pub mod lines;
 pub mod rows;
+mod shells;
 pub mod typed;
 pub mod words;

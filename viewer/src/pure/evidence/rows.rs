@@ -7,7 +7,7 @@ use sightline_protocol::id::Author;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::events::Event;
+use super::event::Event;
 
 /// What `--help` says about the fields.
 pub const FIELDS: &str = "\
