@@ -14,9 +14,13 @@ pub struct Words(Vec<Vec<char>>);
 type Folded = Vec<(char, Range<usize>)>;
 
 fn fold(text: &str) -> Folded {
-    let mut folded = Folded::new();
+    let mut folded = Folded::with_capacity(text.len());
     for (start, c) in text.char_indices() {
         let place = start..start + c.len_utf8();
+        if c.is_ascii() {
+            folded.push((c.to_ascii_lowercase(), place)); // most of what terminals write
+            continue;
+        }
         // Upper first: ß is SS there, and ς and σ are one.
         let same = c.to_uppercase().flat_map(char::to_lowercase).nfkd();
         folded.extend(same.map(|c| (c, place.clone())));
@@ -41,7 +45,7 @@ impl Words {
         for word in &self.0 {
             let found = folded
                 .windows(word.len())
-                .filter(|part| part.iter().map(|(c, _)| c).eq(word))
+                .filter(|part| part[0].0 == word[0] && part.iter().map(|(c, _)| c).eq(word))
                 .map(|part| part[0].1.start..part[part.len() - 1].1.end);
             let before = places.len();
             places.extend(found);
