@@ -1,16 +1,17 @@
 //! Text from the other side, before a person reads it.
 
+/// Whether a character turns the writing direction or is invisible (Unicode TR 36 §2.5).
+pub fn deceives(c: char) -> bool {
+    matches!(c,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}' | '\u{061c}')
+}
+
 /// The text without what could deceive a reader: control characters (line ends become spaces) and characters that
-/// turn the writing direction or are invisible (Unicode TR 36 §2.5); cut to `cap` characters. What is harmless stays
-/// as it is.
+/// deceive; cut to `cap` characters. What is harmless stays as it is.
 pub fn harmless(text: &str, cap: usize) -> String {
-    let deceiving = |c: char| {
-        matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}' | '\u{061c}')
-    };
     let visible: String = text
         .chars()
-        .filter(|c| !deceiving(*c))
+        .filter(|c| !deceives(*c))
         .map(|c| {
             if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
                 ' '

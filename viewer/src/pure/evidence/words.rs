@@ -1,7 +1,9 @@
-//! Finding words: all of them, in any case, in any writing, whatever way their accents are put together.
+//! Finding words: all of them, in any case, in any writing, whatever way their accents are put together, and whatever
+//! invisible characters stand between their letters.
 
 use std::ops::Range;
 
+use sightline_ends::text::deceives;
 use unicode_normalization::UnicodeNormalization;
 
 /// Characters shown on each side of what was found.
@@ -21,6 +23,9 @@ fn fold(text: &str) -> Folded {
             folded.push((c.to_ascii_lowercase(), place)); // most of what terminals write
             continue;
         }
+        if deceives(c) {
+            continue; // else one of them in a word would hide it
+        }
         // Upper first: ß is SS there, and ς and σ are one.
         let same = c.to_uppercase().flat_map(char::to_lowercase).nfkd();
         folded.extend(same.map(|c| (c, place.clone())));
@@ -34,6 +39,7 @@ impl Words {
         let words: Vec<Vec<char>> = query
             .split_whitespace()
             .map(|word| fold(word).into_iter().map(|(c, _)| c).collect())
+            .filter(|word: &Vec<char>| !word.is_empty())
             .collect();
         (!words.is_empty()).then_some(Words(words))
     }
@@ -65,7 +71,7 @@ impl Words {
     }
 }
 
-/// A text around what was found in it, on one line: pieces of plain text and of found text (`true`).
+/// A text around what was found in it, on one line and without what deceives a reader: pieces of plain text and of found text (`true`).
 pub fn context(text: &str, places: &[Range<usize>]) -> Vec<(String, bool)> {
     let mut pieces = Vec::new();
     let mut shown = 0;
@@ -110,8 +116,10 @@ fn forth(text: &str, from: usize) -> usize {
 }
 
 fn one_line(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(plain).collect()
+    let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let plain = |c: char| if ends_line(c) { ' ' } else { c };
+    let harmless = text.chars().filter(|c| !deceives(*c));
+    harmless.map(plain).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +140,16 @@ mod tests {
         assert_eq!(found("straße weg", text), None);
         assert_eq!(found("an", "banana").unwrap(), ["anan"]);
         assert!(Words::of("  ").is_none());
+    }
+
+    #[test]
+    fn what_deceives_a_reader_neither_hides_a_word_nor_is_shown() {
+        let text = "in\u{202e}voi\u{200b}ce\u{202c} \u{2066}paid";
+        let places = Words::of("invoice PAID").unwrap().find(text).unwrap();
+        let pieces = context(text, &places);
+        let expected = [("invoice", true), (" ", false), ("paid", true)];
+        assert_eq!(pieces, expected.map(|(text, hit)| (text.to_owned(), hit)));
+        assert!(Words::of("\u{202e} \u{200b}").is_none());
     }
 
     #[test]
