@@ -408,6 +408,11 @@ fn a_search_finds_words_in_everything_people_and_programs_wrote() {
     }
     assert_eq!(search("inbox driver").status.code(), Some(1));
     assert_eq!(search("  ").status.code(), Some(1));
+    let output = sightline(&["search", "-w", "driver", &folder, "--key", &key]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = sightline(&["search", &folder, "--key", &key]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("and then the words"), "{said}");
 
     made.save_torn("in/a.slrec");
     std::fs::write(made.path("in/c.slrec"), "no recording").unwrap();

@@ -32,22 +32,43 @@ const WORDY: [&str; 8] = [
 
 /// What `sightline search` takes.
 #[derive(Args)]
+#[command(override_usage = "sightline search --key <FILE> <RECORDING>... <WORDS>
+       sightline search --key <FILE> --words <WORDS> <RECORDING>...")]
 pub struct SearchArgs {
-    /// Recordings (.slrec), or folders with recordings.
-    #[arg(required = true)]
+    /// Recordings (.slrec), or folders with recordings; the last argument is the words, unless --words says them.
+    ///
+    /// Several words are one argument, in quotes: sightline search 2026-11 "printer works".
+    #[arg(required = true, value_name = "RECORDING")]
     files: Vec<PathBuf>,
-    /// The words, as one argument. All of them must stand in one place, in any case: in a few lines of a terminal, a
-    /// chat line, a file's name, a window's title, a typed text, or the session's names, reason and ticket.
-    #[arg(required = true)]
-    words: String,
+    /// The words. All of them must stand in one place, in any case: in a few lines of a terminal, a chat line, a
+    /// file's name, a window's title, a typed text, or the session's names, reason and ticket.
+    #[arg(short, long, value_name = "WORDS")]
+    words: Option<String>,
     /// Your auditor's file.
     #[arg(long, env = "SIGHTLINE_KEY", value_name = "FILE")]
     key: PathBuf,
 }
 
+impl SearchArgs {
+    /// Where to look, and for what.
+    fn places(&self) -> anyhow::Result<(&[PathBuf], &str)> {
+        if let Some(words) = &self.words {
+            return Ok((&self.files, words));
+        }
+        match self.files.split_last() {
+            Some((words, files)) if !files.is_empty() => {
+                let words = words.to_str().context("the words are not UTF-8")?;
+                Ok((files, words))
+            }
+            _ => bail!("say the recordings and then the words, in quotes if they are several"),
+        }
+    }
+}
+
 /// Looks through every file. 0: found; 1: nothing found; 3: not everything could be read.
 pub fn run(args: &SearchArgs, report: Report) -> anyhow::Result<ExitCode> {
-    let Some(words) = Words::of(&args.words) else {
+    let (files, words) = args.places()?;
+    let Some(words) = Words::of(words) else {
         bail!("there is no word to look for");
     };
     let mut search = Search {
@@ -58,7 +79,7 @@ pub fn run(args: &SearchArgs, report: Report) -> anyhow::Result<ExitCode> {
         found: 0,
         unread: 0,
     };
-    for path in &args.files {
+    for path in files {
         search.path(path);
     }
     Ok(match (search.found, search.unread) {
