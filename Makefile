@@ -22,6 +22,7 @@ bench: setup
 	$(CARGO) bench -p sightline-picture
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_latency
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_idle
+	$(CARGO) run --release --quiet -p sightline-tests --bin bench_verify
 	$(CARGO) bench -p sightline-relay --bench forward
 
 build: setup

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use sightline_tests::display::{Display, Image};
-use sightline_tests::program::Program;
+use sightline_tests::program::{Program, run};
 use sightline_tests::world::{Agent, ORGANISATION, SOON, Setting, TECHNICIAN, World, text};
 
 const PROOF: &str = "printer.txt";
@@ -68,6 +68,10 @@ fn main() -> anyhow::Result<()> {
     let picture = agent.terminal.events.wait("picture", SOON)?;
     let closed = agent.terminal.events.wait("closed", SOON)?;
 
+    step("the auditor proves it, and the relay's whole folder with its ledger");
+    for line in prove(&world)?.lines().filter(|line| !line.is_empty()) {
+        println!("    {line}");
+    }
     step("the auditor replays the recording");
     let recording = world.recordings()?.pop().context("no recording")?;
     let kept = folder.join("session.slrec");
@@ -221,6 +225,20 @@ fn is_exact(user: &Display, technician: &Display, x: i32, y: i32) -> anyhow::Res
     let shown = technician.region(x, y, width as u16, height as u16)?;
     let same = mine.crop(0, 0, width, height).difference(&shown) == 0;
     Ok(if same { "bit for bit" } else { "NO" })
+}
+
+/// Fails unless everything is whole. Trusts nothing but the organisation's bundle.
+fn prove(world: &World) -> anyhow::Result<String> {
+    let recordings = world.folder().join("relay/recordings");
+    let key = world.folder().join("org/org.bundle");
+    let args = [
+        "verify".as_ref(),
+        recordings.as_os_str(),
+        "--key".as_ref(),
+        key.as_os_str(),
+        "--forget".as_ref(),
+    ];
+    run("sightline", &args)
 }
 
 fn replay(

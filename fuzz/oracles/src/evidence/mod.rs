@@ -2,6 +2,7 @@
 
 mod entries;
 mod lies;
+mod long;
 mod mutate;
 mod retell;
 mod sample;
@@ -9,9 +10,15 @@ mod story;
 
 pub use entries::{Raw, entries, file, start_of};
 pub use lies::{Lie, lies};
+pub use long::long;
 pub use mutate::{Mutation, check, fuzz_seeds, mutations};
 pub use sample::{SESSION, Sample, sample};
 pub use story::{Ending, Story, story, told};
+
+/// The same as its file holds it.
+pub fn signed_bundle() -> sightline_protocol::statement::Signed<OrgBundle> {
+    crate::people::signed_bundle()
+}
 
 /// The bundle by which the stories are verified.
 pub fn trusted() -> OrgBundle {

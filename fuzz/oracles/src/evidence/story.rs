@@ -2,6 +2,7 @@
 //! any length, which may be cut at any moment.
 
 use std::collections::VecDeque;
+use std::io::Write;
 
 use sightline_ends::content::{Button, Input, Layout};
 use sightline_ends::handshake::Established;
@@ -19,7 +20,9 @@ use sightline_protocol::ledger::checkpoint::sign;
 use sightline_protocol::ledger::tree::Tree;
 use sightline_protocol::ledger::{LedgerEntry, LedgerProof, SessionEntry};
 use sightline_protocol::record::Class;
-use sightline_protocol::recording::{Kind, Order, SealedManifest, entry_head, head, write_entry};
+use sightline_protocol::recording::{
+    ENTRY_HEAD, HEAD, Kind, Order, SealedManifest, entry_head, head, write_entry,
+};
 use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::{
     Consent, ConsentSeen, Manifest, ManifestSeen, Participant, Receipt,
@@ -90,32 +93,49 @@ struct World {
 const SLOWEST_US: u64 = 8_000_000;
 
 /// What the relay does with a recording.
-pub(super) struct Relay {
+pub(super) struct Relay<W = Vec<u8>> {
     session: SessionId,
     manifest: Digest,
-    pub(super) file: Vec<u8>,
+    pub(super) file: W,
+    pub(super) length: u64,
     records: u64,
     order: Order,
     last: [Option<Digest>; 2],
-    receipted: usize,
-    receipted_at: Now,
+    /// Bytes that the last receipt covers.
+    receipted: u64,
+    pub(super) receipted_at: Now,
     pub(super) ledger: Tree,
     number: u64,
     started_ms: u64,
 }
 
 impl Relay {
-    /// A new recording; `others` sessions are in the ledger before.
+    /// A new recording in memory.
     pub(super) fn begin(
         sealed: &SealedManifest,
         session: SessionId,
         number: u64,
         others: u64,
     ) -> Relay {
+        Relay::begin_in(Vec::new(), sealed, session, number, others)
+    }
+}
+
+impl<W: Write> Relay<W> {
+    /// A new recording; `others` sessions are in the ledger before.
+    pub(super) fn begin_in(
+        mut file: W,
+        sealed: &SealedManifest,
+        session: SessionId,
+        number: u64,
+        others: u64,
+    ) -> Relay<W> {
+        file.write_all(&head(session)).expect("there is room");
         let mut relay = Relay {
             session,
             manifest: sealed.manifest.digest(),
-            file: head(session).to_vec(),
+            file,
+            length: HEAD as u64,
             records: 0,
             order: Order::default(),
             last: [None; 2],
@@ -137,7 +157,8 @@ impl Relay {
     }
 
     pub(super) fn write(&mut self, kind: Kind, body: &[u8]) {
-        write_entry(&mut self.file, kind, body).expect("memory takes it");
+        write_entry(&mut self.file, kind, body).expect("there is room");
+        self.length += (ENTRY_HEAD + body.len()) as u64;
         self.records += u64::from(kind == Kind::Record);
         self.order.extend(&entry_head(kind, &[body]), body);
     }
@@ -159,7 +180,7 @@ impl Relay {
             agent_checkpoint: self.last[0],
             technician_checkpoint: self.last[1],
             records: self.records,
-            bytes: self.file.len() as u64,
+            bytes: self.length,
             order: self.order.0,
             started_ms: self.started_ms,
             closed_ms: now.unix_ms,
@@ -192,12 +213,12 @@ impl Relay {
             session: self.session,
             manifest: self.manifest,
             records: self.records,
-            bytes: self.file.len() as u64,
+            bytes: self.length,
             order: self.order.0,
             at_ms: now.unix_ms,
             ledger: self.ledger.head(),
         };
-        self.receipted = self.file.len();
+        self.receipted = self.length;
         self.receipted_at = now;
         let signed = Signed::sign(&receipt, &people::receipt_key());
         self.write(Kind::Receipt, &wire::encode(&signed));
@@ -565,8 +586,8 @@ impl World {
     }
 
     fn killed(&mut self) -> Ending {
-        let unsynced = self.relay.file.len() - self.relay.receipted;
-        let kept = self.relay.receipted + self.dice.roll(unsynced as u64 + 1) as usize;
+        let unsynced = self.relay.file.len() - self.relay.receipted as usize;
+        let kept = self.relay.receipted as usize + self.dice.roll(unsynced as u64 + 1) as usize;
         self.relay.file.truncate(kept);
         Ending::Killed
     }

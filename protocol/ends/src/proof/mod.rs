@@ -3,7 +3,7 @@
 
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use sightline_protocol::capability::Capabilities;
@@ -27,6 +27,9 @@ pub const INTERVAL_US: u64 = 1_000_000;
 /// goes on.
 const PATIENCE_US: u64 = 10_000_000;
 
+/// Checkpoints that may be ahead of their records: at one a second far longer than a silent connection lives.
+const AHEAD: usize = 128;
+
 /// The two ends do not agree, or the other one does not sign.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Dispute {
@@ -46,8 +49,8 @@ struct Lane {
     watch: LaneWatch,
     /// Records up to the last own checkpoint.
     signed: u64,
-    /// The other end's claim about records that have not passed here yet.
-    ahead: Option<Chain>,
+    /// The other end's claims about records that have not passed here yet, in order.
+    ahead: VecDeque<Chain>,
     /// Records for which their author has signed.
     claimed: u64,
     /// The author's time of the first record that arrived unsigned since the author last signed for this lane.
@@ -102,7 +105,7 @@ impl Proof {
         let lane = Lane {
             watch,
             signed: 0,
-            ahead: None,
+            ahead: VecDeque::new(),
             claimed: 0,
             unsigned_from_us: None,
             late_since_us: None,
@@ -134,10 +137,10 @@ impl Proof {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(());
         };
-        if let Some(claimed) = &lane.ahead {
+        while let Some(claimed) = lane.ahead.front() {
             match lane.watch.check(claimed) {
-                Claim::Right => lane.ahead = None,
-                Claim::Ahead => {}
+                Claim::Right => drop(lane.ahead.pop_front()),
+                Claim::Ahead => break,
                 Claim::Wrong => return Err(Dispute::Differs(id, claimed.records)),
             }
         }
@@ -262,9 +265,11 @@ impl Proof {
         (lane.unsigned_from_us, lane.late_since_us) = (None, None);
         lane.claimed = head.records;
         match lane.watch.check(&claimed) {
-            Claim::Right => lane.ahead = None,
+            Claim::Right => {}
             // Its own records may still be on their way; ours it cannot have before they are sealed.
-            Claim::Ahead if head.lane.author != self.author => lane.ahead = Some(claimed),
+            Claim::Ahead if head.lane.author != self.author && lane.ahead.len() < AHEAD => {
+                lane.ahead.push_back(claimed);
+            }
             Claim::Ahead | Claim::Wrong => return Err(wrong),
         }
         Ok(())
