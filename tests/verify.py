@@ -455,9 +455,14 @@ class Recording:
     def unclean(self):
         """What is missing at the end without being a fault."""
         unsigned = any(max(lane.signed) < lane.count for lane in self.lanes.values())
-        reasons = {"it ends inside an entry": self.torn, "it was not closed": self.close is None, "an end's last checkpoint is missing": not all(self.ended),
-                   "the last records are signed by nobody": unsigned, "the last receipt is missing": not self.closing_receipt,
-                   "it is not in the ledger": not self.proved}
+        reasons = {
+            "it ends inside an entry": self.torn,
+            "it was not closed": self.close is None,
+            "an end's last checkpoint is missing": not all(self.ended),
+            "the last records are signed by nobody": unsigned,
+            "the last receipt is missing": not self.closing_receipt,
+            "it is not in the ledger": not self.proved,
+        }
         return "; ".join(reason for reason, holds in reasons.items() if holds)
 
 
@@ -482,9 +487,12 @@ def main(arguments):
     paths = arguments[batch:]
     if (len(paths) != 1) if batch else (len(paths) < 2):
         sys.exit(__doc__)
-    with open(paths[0], "rb") as file:
-        signed = decode(file.read(), Signed)
-    trusted = signed.open(ORG_BUNDLE, signed.key, "its key")
+    try:
+        with open(paths[0], "rb") as file:
+            signed = decode(file.read(), Signed)
+        trusted = signed.open(ORG_BUNDLE, signed.key, "its key")
+    except (Unreadable, Fault) as error:
+        sys.exit(f"{paths[0]} is not an organisation's bundle: {error}")
     if batch:
         while length := sys.stdin.buffer.read(4):
             case = sys.stdin.buffer.read(int.from_bytes(length, "little"))
@@ -500,4 +508,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")

@@ -14,6 +14,9 @@ const HONEST: u64 = 100;
 /// Sessions to which everything is done.
 const TAMPERED: usize = 2;
 
+/// Sessions to which two or three things are done.
+const CHANGED_TWICE: u64 = 600;
+
 /// xorshift: chance that repeats.
 struct Dice(u64);
 
@@ -145,6 +148,28 @@ fn both_say_the_same_of_whatever_was_tampered_with() {
         }
     }
     assert!(cases.len() > 1_000, "{}", cases.len());
+    agree(&cases);
+}
+
+#[test]
+fn both_say_the_same_when_one_change_follows_another() {
+    let mut dice = Dice(17);
+    let mut cases = Vec::new();
+    for seed in 0..CHANGED_TWICE {
+        let mut file = story(seed, 60).file;
+        let other = story(seed + 10_000, 60).file;
+        let mut name = format!("story {seed}");
+        for _ in 0..2 + dice.roll(2) {
+            let all = mutations(&file, |bound| dice.roll(bound));
+            let mutation = &all[dice.roll(all.len())];
+            if matches!(mutation, Mutation::Scratch { .. }) {
+                continue; // nothing behind it would be read
+            }
+            file = mutation.apply(&file, &other);
+            name += &format!(", {mutation:?}");
+        }
+        cases.push(Case { name, file });
+    }
     agree(&cases);
 }
 
