@@ -186,7 +186,7 @@ fn both_say_the_same_of_the_recorded_vector_whichever_byte_is_changed() {
     }
     all.extend(
         (0..original.len())
-            .step_by(3)
+            .step_by(5)
             .map(|byte| Mutation::Scratch {
                 bit: byte * 8 + dice.roll(8),
             }),
@@ -195,7 +195,7 @@ fn both_say_the_same_of_the_recorded_vector_whichever_byte_is_changed() {
         name: format!("vector: {mutation:?}"),
         file: mutation.apply(&original, &other),
     });
-    let cut = (0..original.len()).step_by(3).map(|length| Case {
+    let cut = (0..original.len()).step_by(5).map(|length| Case {
         name: format!("vector: {length} bytes"),
         file: original[..length].to_vec(),
     });
