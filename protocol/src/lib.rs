@@ -12,6 +12,7 @@ pub mod id;
 pub mod ledger;
 pub mod record;
 pub mod recording;
+pub mod skim;
 pub mod statement;
 pub mod statements;
 pub mod verify;

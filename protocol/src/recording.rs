@@ -44,7 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn from_byte(byte: u8) -> Option<Kind> {
+    pub(crate) fn from_byte(byte: u8) -> Option<Kind> {
         let all = [
             Kind::Manifest,
             Kind::Record,
@@ -99,6 +99,8 @@ pub enum RecordingError {
     TooLong(u32),
     #[error("an entry's bytes do not match their checksum")]
     Checksum,
+    #[error("an entry's head does not fit what it stands before")]
+    Misfit,
     #[error("an entry's bytes cannot be read: {0}")]
     Malformed(#[from] wire::WireError),
     #[error(transparent)]
@@ -114,7 +116,7 @@ pub fn head(session: SessionId) -> [u8; HEAD] {
     bytes
 }
 
-fn checksum(kind: u8, length: u32, parts: &[&[u8]]) -> u32 {
+pub(crate) fn checksum(kind: u8, length: u32, parts: &[&[u8]]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&[kind]);
     crc.update(&length.to_le_bytes());
