@@ -2,6 +2,7 @@
 
 use crate::bits::{packed_row, take_varint, unpack_row};
 use crate::grid::Grid;
+use crate::later::{Later, Stroke};
 use crate::palette::{MAX_COLOURS, Palettes, capacity};
 use crate::residual::{PLANES, Planes, Predictor};
 use crate::stream::{self, Inflate, Section};
@@ -17,6 +18,8 @@ pub struct Decoder {
     due: Option<u8>,
     painter: Painter,
     changed: Vec<Rect>,
+    /// Read but not painted.
+    later: Later,
 }
 
 struct Streams {
@@ -39,12 +42,59 @@ impl Decoder {
             due: None,
             painter: Painter::new(),
             changed: Vec::new(),
+            later: Later::default(),
         }
     }
 
     /// Applies one update and returns the areas that changed. After an error the canvas may be half drawn, and only
     /// a whole update is accepted.
     pub fn decode(&mut self, update: &[u8]) -> Result<&[Rect], PictureError> {
+        let waited = !self.later.is_empty();
+        self.settle()?;
+        self.read(update, false)?;
+        if waited {
+            self.changed_all();
+        }
+        Ok(&self.changed)
+    }
+
+    /// Reads one update, checks it and goes on from it, but leaves the canvas as it is until [`Decoder::settle`]. To get through
+    /// many updates of which only the last is to be seen: what the later ones cover is never painted. Whether the indices
+    /// of a palette fit it is checked only where they are painted. Holds at most 96 MB of what waits.
+    pub fn decode_later(&mut self, update: &[u8]) -> Result<(), PictureError> {
+        if self.later.is_full() {
+            self.settle()?;
+        }
+        self.read(update, true)
+    }
+
+    /// Paints what waits, as if each update had been decoded. All of the canvas may have changed then.
+    pub fn settle(&mut self) -> Result<(), PictureError> {
+        if self.later.is_empty() {
+            return Ok(());
+        }
+        self.later.thin(&self.canvas);
+        let mut later = std::mem::take(&mut self.later);
+        let painted = self.painter.catch_up(&mut self.canvas, &later);
+        later.clear();
+        self.later = later;
+        if painted.is_err() {
+            self.due = None;
+        }
+        painted
+    }
+
+    fn changed_all(&mut self) {
+        self.changed.clear();
+        self.changed.push(Rect {
+            x: 0,
+            y: 0,
+            width: self.canvas.width(),
+            height: self.canvas.height(),
+        });
+    }
+
+    fn read(&mut self, update: &[u8], later: bool) -> Result<(), PictureError> {
         let due = self.due.take();
         self.changed.clear();
         let (head, ops, residuals) = Head::parse(update)?;
@@ -67,6 +117,7 @@ impl Decoder {
             painter: &mut self.painter,
             canvas: &mut self.canvas,
             changed: &mut self.changed,
+            later: later.then_some(&mut self.later),
         };
         match head {
             Head::Whole { .. } => reader.whole()?,
@@ -76,7 +127,7 @@ impl Decoder {
         reader.residuals.finish()?;
         self.due = Some(due_after(head));
         merge_areas(&mut self.changed);
-        Ok(&self.changed)
+        Ok(())
     }
 
     /// The screen as of the last update.
@@ -85,6 +136,7 @@ impl Decoder {
     }
 
     fn start(&mut self, width: u32, height: u32) -> Result<(), PictureError> {
+        self.later.clear();
         if (width, height) != (self.canvas.width(), self.canvas.height()) {
             self.canvas = Canvas::new(width, height)?;
         }
@@ -177,6 +229,84 @@ impl Painter {
             packed: vec![0; TILE_AREA],
         }
     }
+
+    /// Paints strokes that waited.
+    fn catch_up(&mut self, canvas: &mut Canvas, later: &Later) -> Result<(), PictureError> {
+        for stroke in &later.strokes {
+            match *stroke {
+                Stroke::Copy { from, x, y } => canvas.copy(from, x, y),
+                Stroke::Solid { area, pixel } => paint_solid(canvas, area, pixel),
+                Stroke::Palette {
+                    area,
+                    depth,
+                    colours,
+                    at,
+                } => {
+                    let (palette, rest) = later.bytes[at..].split_at(4 * usize::from(colours));
+                    let mut pixels = [0; MAX_COLOURS];
+                    for (pixel, bytes) in pixels.iter_mut().zip(palette.as_chunks().0) {
+                        *pixel = u32::from_le_bytes(*bytes);
+                    }
+                    let length = packed_row(area.width as usize, depth) * area.height as usize;
+                    let palette = &pixels[..usize::from(colours)];
+                    paint_palette(canvas, area, depth, palette, &rest[..length])?;
+                }
+                Stroke::Photo {
+                    area,
+                    predictor,
+                    at,
+                } => {
+                    let pixels = area.area() as usize;
+                    let residuals = self.planes.residuals_mut(pixels);
+                    let length = residuals.len();
+                    residuals.copy_from_slice(&later.bytes[at..at + length]);
+                    paint_photo(canvas, area, predictor, &mut self.planes);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn paint_solid(canvas: &mut Canvas, area: Rect, pixel: u32) {
+    for y in area.y..area.y + area.height {
+        canvas.span_mut(area.x, y, area.width).fill(pixel);
+    }
+}
+
+fn paint_palette(
+    canvas: &mut Canvas,
+    area: Rect,
+    depth: u8,
+    palette: &[u32],
+    packed: &[u8],
+) -> Result<(), PictureError> {
+    let stride = packed_row(area.width as usize, depth);
+    let mut colours = [0; MAX_COLOURS];
+    colours[..palette.len()].copy_from_slice(palette);
+    let mut indices = [0u8; TILE as usize];
+    for (y, row) in (area.y..).zip(packed.chunks_exact(stride)) {
+        let indices = &mut indices[..area.width as usize];
+        unpack_row(row, depth, indices);
+        let highest = indices.iter().fold(0, |highest, &index| index.max(highest));
+        if usize::from(highest) >= palette.len() {
+            return Err(PictureError::Malformed("index outside its palette"));
+        }
+        let span = canvas.span_mut(area.x, y, area.width);
+        for (pixel, &index) in span.iter_mut().zip(&*indices) {
+            *pixel = colours[usize::from(index)];
+        }
+    }
+    Ok(())
+}
+
+fn paint_photo(canvas: &mut Canvas, area: Rect, predictor: Predictor, planes: &mut Planes) {
+    let (pixels, width) = (area.area() as usize, area.width);
+    planes.join(predictor, pixels, width as usize, |y, row| {
+        canvas
+            .span_mut(area.x, area.y + y as u32, width)
+            .copy_from_slice(row);
+    });
 }
 
 /// One update being read.
@@ -186,6 +316,8 @@ struct Reader<'a> {
     painter: &'a mut Painter,
     canvas: &'a mut Canvas,
     changed: &'a mut Vec<Rect>,
+    /// Where strokes go that are not painted now.
+    later: Option<&'a mut Later>,
 }
 
 impl Reader<'_> {
@@ -256,7 +388,13 @@ impl Reader<'_> {
             .checked_sub(to.area())
             .ok_or(PictureError::Malformed("too many copies"))?;
         *budget = left;
-        self.canvas.copy(from, to.x, to.y);
+        match &mut self.later {
+            Some(later) => {
+                let (x, y) = (to.x, to.y);
+                later.strokes.push(Stroke::Copy { from, x, y });
+            }
+            None => self.canvas.copy(from, to.x, to.y),
+        }
         self.note(to);
         Ok(())
     }
@@ -306,10 +444,10 @@ impl Reader<'_> {
     fn solid(&mut self, area: Rect) -> Result<(), PictureError> {
         let mut colour = [0; 3];
         self.ops.fill(&mut colour)?;
-        for y in area.y..area.y + area.height {
-            self.canvas
-                .span_mut(area.x, y, area.width)
-                .fill(to_pixel(colour));
+        let pixel = to_pixel(colour);
+        match &mut self.later {
+            Some(later) => later.strokes.push(Stroke::Solid { area, pixel }),
+            None => paint_solid(self.canvas, area, pixel),
         }
         Ok(())
     }
@@ -320,26 +458,19 @@ impl Reader<'_> {
         let packed = &mut self.painter.packed[..stride * area.height as usize];
         self.ops.fill(packed)?;
         let palette = self.painter.palettes.palette(depth, slot);
-        let mut colours = [0; MAX_COLOURS];
-        colours[..palette.len()].copy_from_slice(palette);
-        let mut indices = [0u8; TILE as usize];
-        for (y, row) in (area.y..).zip(packed.chunks_exact(stride)) {
-            let indices = &mut indices[..area.width as usize];
-            unpack_row(row, depth, indices);
-            let highest = indices.iter().fold(0, |highest, &index| index.max(highest));
-            if usize::from(highest) >= palette.len() {
-                return Err(PictureError::Malformed("index outside its palette"));
+        match &mut self.later {
+            Some(later) => {
+                let at = later.keep_palette(palette, packed);
+                later.strokes.push(Stroke::Palette {
+                    area,
+                    depth,
+                    colours: palette.len() as u16,
+                    at,
+                });
+                Ok(())
             }
-            for (pixel, &index) in self
-                .canvas
-                .span_mut(area.x, y, area.width)
-                .iter_mut()
-                .zip(&*indices)
-            {
-                *pixel = colours[usize::from(index)];
-            }
+            None => paint_palette(self.canvas, area, depth, palette, packed),
         }
-        Ok(())
     }
 
     /// Reads which palette it is, and its colours if they follow.
@@ -370,16 +501,19 @@ impl Reader<'_> {
         let predictor = Predictor::from_byte(self.ops.byte()?)?;
         let pixels = area.area() as usize;
         debug_assert!(pixels * PLANES <= TILE_AREA * PLANES);
-        self.residuals
-            .fill(self.painter.planes.residuals_mut(pixels))?;
-        let canvas = &mut *self.canvas;
-        self.painter
-            .planes
-            .join(predictor, pixels, area.width as usize, |y, row| {
-                canvas
-                    .span_mut(area.x, area.y + y as u32, area.width)
-                    .copy_from_slice(row);
-            });
+        let residuals = self.painter.planes.residuals_mut(pixels);
+        self.residuals.fill(residuals)?;
+        match &mut self.later {
+            Some(later) => {
+                let at = later.keep(residuals);
+                later.strokes.push(Stroke::Photo {
+                    area,
+                    predictor,
+                    at,
+                });
+            }
+            None => paint_photo(self.canvas, area, predictor, &mut self.painter.planes),
+        }
         Ok(())
     }
 

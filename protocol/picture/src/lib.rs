@@ -75,6 +75,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod grid;
+mod later;
 mod merge;
 mod palette;
 mod residual;

@@ -61,6 +61,8 @@ struct World {
     scene: Scene,
     encoder: Encoder,
     decoders: Vec<Decoder>,
+    /// Reads all and paints only at the end.
+    later: Decoder,
     garbage: u32,
 }
 
@@ -71,6 +73,7 @@ impl World {
             scene: Scene::new(width, height, 0),
             encoder: Encoder::new(width, height).expect("a valid size"),
             decoders: vec![Decoder::new()],
+            later: Decoder::new(),
             garbage: 0,
         }
     }
@@ -153,6 +156,10 @@ impl World {
         let said = self.encoder.encode(kind, &mut update);
         assert_eq!(said, update.len() > 1);
         assert!(!self.encoder.pending());
+        if said {
+            let read = self.later.decode_later(&update[1..]);
+            read.expect("an honest update");
+        }
         for decoder in &mut self.decoders {
             if said {
                 let before = decoder.canvas().clone();
@@ -222,6 +229,8 @@ proptest! {
             world.act(act);
         }
         world.say(Kind::Delta);
+        world.later.settle().expect("honest updates");
+        prop_assert!(world.later.canvas() == world.encoder.canvas(), "painted at the end, it is the same");
     }
 
     #[test]

@@ -1,0 +1,255 @@
+//! Strokes that wait: what was read of many updates and is painted only as far as it is still seen after the last of them.
+//!
+//! Scrolling for half a minute moves a thousand screens of pixels, of which one remains. So the strokes are walked backwards
+//! first, with the set of pixels that still matter: all at the end; a tile's pixels matter no more before it is painted; a
+//! copy's matter at their source instead. What nobody sees is then left out.
+
+use crate::palette::MAX_COLOURS;
+use crate::residual::Predictor;
+use crate::{Canvas, Rect};
+
+/// Most bytes that wait; more are painted before they go on.
+pub(crate) const MOST: usize = 96 * 1024 * 1024;
+
+/// One op as read. Bytes lie in [`Later::bytes`] from `at` on.
+#[derive(Clone, Copy)]
+pub(crate) enum Stroke {
+    Copy { from: Rect, x: u32, y: u32 },
+    Solid { area: Rect, pixel: u32 },
+    /// `colours` of four bytes each, then the packed rows.
+    Palette { area: Rect, depth: u8, colours: u16, at: usize },
+    Photo { area: Rect, predictor: Predictor, at: usize },
+}
+
+#[derive(Default)]
+pub(crate) struct Later {
+    pub(crate) strokes: Vec<Stroke>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Later {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.strokes.is_empty()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.strokes.len() * size_of::<Stroke>() + self.bytes.len() > MOST
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.strokes.clear();
+        self.bytes.clear();
+    }
+
+    /// Keeps palette and rows; returns where.
+    pub(crate) fn keep_palette(&mut self, palette: &[u32], packed: &[u8]) -> usize {
+        debug_assert!(palette.len() <= MAX_COLOURS);
+        let at = self.bytes.len();
+        self.bytes
+            .extend(palette.iter().flat_map(|pixel| pixel.to_le_bytes()));
+        self.bytes.extend_from_slice(packed);
+        at
+    }
+
+    pub(crate) fn keep(&mut self, bytes: &[u8]) -> usize {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        at
+    }
+
+    /// Leaves out what is not seen at the end on a screen like `canvas`.
+    pub(crate) fn thin(&mut self, canvas: &Canvas) {
+        let mut seen = Seen::all(canvas.width(), canvas.height());
+        let mut kept = Vec::new();
+        for stroke in self.strokes.drain(..).rev() {
+            match stroke {
+                Stroke::Copy { from, x, y } => {
+                    if let Some(part) = seen.moved(from, x, y) {
+                        let (dx, dy) = (part.x - x, part.y - y);
+                        let from = Rect {
+                            x: from.x + dx,
+                            y: from.y + dy,
+                            ..part
+                        };
+                        let (x, y) = (part.x, part.y);
+                        kept.push(Stroke::Copy { from, x, y });
+                    }
+                }
+                Stroke::Solid { area, .. }
+                | Stroke::Palette { area, .. }
+                | Stroke::Photo { area, .. } => {
+                    if seen.take(area) {
+                        kept.push(stroke);
+                    }
+                }
+            }
+        }
+        kept.reverse();
+        self.strokes = kept;
+    }
+}
+
+/// A set of pixels: a bit each, rows of whole words.
+struct Seen {
+    words: Vec<u64>,
+    stride: usize,
+    /// For [`Seen::moved`].
+    lifted: Vec<u64>,
+}
+
+/// The bits of word `index` that lie in `x..right`.
+fn mask(index: usize, x: usize, right: usize) -> u64 {
+    let first = index * 64;
+    let low = u64::MAX << x.saturating_sub(first).min(63);
+    let over = (first + 64).saturating_sub(right);
+    low & (u64::MAX >> over.min(63))
+}
+
+impl Seen {
+    fn all(width: u32, height: u32) -> Seen {
+        let stride = (width as usize).div_ceil(64);
+        Seen {
+            words: vec![u64::MAX; stride * height as usize],
+            stride,
+            lifted: Vec::new(),
+        }
+    }
+
+    /// Takes an area out; says whether any of it was in.
+    fn take(&mut self, area: Rect) -> bool {
+        let (x, right) = (area.x as usize, (area.x + area.width) as usize);
+        let mut any = 0;
+        for y in area.y as usize..(area.y + area.height) as usize {
+            let row = y * self.stride;
+            for index in x / 64..right.div_ceil(64) {
+                let mask = mask(index, x, right);
+                let word = &mut self.words[row + index];
+                any |= *word & mask;
+                *word &= !mask;
+            }
+        }
+        any != 0
+    }
+
+    /// Takes the place of a copy out and puts what was in it in at its source. Returns the rectangle around that, at its place.
+    fn moved(&mut self, from: Rect, x: u32, y: u32) -> Option<Rect> {
+        let (left, right) = (x as usize, (x + from.width) as usize);
+        let words = (from.width as usize).div_ceil(64);
+        self.lifted.clear();
+        self.lifted.resize(words * from.height as usize, 0);
+        let mut rows: Option<(u32, u32)> = None;
+        let (mut first, mut last) = (usize::MAX, 0);
+        for i in 0..from.height {
+            let row = (y + i) as usize * self.stride;
+            let mut any = 0;
+            for index in left / 64..right.div_ceil(64) {
+                any |= self.words[row + index] & mask(index, left, right);
+            }
+            if any == 0 {
+                continue;
+            }
+            rows = Some((rows.map_or(i, |(top, _)| top), i));
+            let lifted = &mut self.lifted[i as usize * words..][..words];
+            lift(&mut self.words[row..row + self.stride], left, right, lifted);
+            for (index, word) in lifted.iter().enumerate() {
+                if *word != 0 {
+                    first = first.min(index * 64 + word.trailing_zeros() as usize);
+                    last = last.max(index * 64 + 63 - word.leading_zeros() as usize);
+                }
+            }
+        }
+        let (top, bottom) = rows?;
+        for i in top..=bottom {
+            let row = (from.y + i) as usize * self.stride;
+            let lifted = &self.lifted[i as usize * words..][..words];
+            put(&mut self.words[row..row + self.stride], from.x as usize, lifted);
+        }
+        Some(Rect {
+            x: x + first as u32,
+            y: y + top,
+            width: (last - first + 1) as u32,
+            height: bottom - top + 1,
+        })
+    }
+}
+
+/// Moves the bits `left..right` of a row to the beginning of `lifted`.
+fn lift(row: &mut [u64], left: usize, right: usize, lifted: &mut [u64]) {
+    let shift = left % 64;
+    for index in left / 64..right.div_ceil(64) {
+        let mask = mask(index, left, right);
+        let word = row[index] & mask;
+        row[index] &= !mask;
+        let at = index - left / 64;
+        if at < lifted.len() {
+            lifted[at] |= word >> shift;
+        }
+        if shift > 0 && at > 0 {
+            lifted[at - 1] |= word << (64 - shift);
+        }
+    }
+}
+
+/// Adds lifted bits to a row from `x` on.
+fn put(row: &mut [u64], x: usize, lifted: &[u64]) {
+    let (start, shift) = (x / 64, x % 64);
+    for (index, word) in lifted.iter().enumerate().filter(|(_, word)| **word != 0) {
+        row[start + index] |= word << shift;
+        let over = if shift > 0 { word >> (64 - shift) } else { 0 };
+        if over != 0 {
+            row[start + index + 1] |= over;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rect(x: u32, y: u32, width: u32, height: u32) -> Rect {
+        Rect {
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+
+    #[test]
+    fn bits_move_over_any_distance() {
+        for (from, to) in [(0, 3), (3, 0), (63, 1), (70, 130), (130, 5), (64, 128)] {
+            for width in [1, 2, 63, 64, 65, 100] {
+                let mut seen = Seen::all(260, 4);
+                assert!(seen.take(rect(0, 0, 260, 4)));
+                put(&mut seen.words[..5], to as usize, &[1]);
+                let last = to + width - 1;
+                put(&mut seen.words[..5], last as usize, &[1]);
+                let part = seen.moved(rect(from, 2, width, 1), to, 0);
+                assert_eq!(part, Some(rect(to, 0, width, 1)), "{from} {to} {width}");
+                assert!(!seen.take(rect(0, 0, 260, 2)));
+                assert!(seen.take(rect(from, 2, 1, 1)));
+                assert!(width == 1 || seen.take(rect(from + width - 1, 2, 1, 1)));
+                assert!(!seen.take(rect(0, 0, 260, 4)), "{from} {to} {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_scrolled_away_is_left_out() {
+        let canvas = Canvas::new(100, 100).unwrap();
+        let mut later = Later::default();
+        for _ in 0..500 {
+            later.strokes.push(Stroke::Copy {
+                from: rect(0, 10, 100, 90),
+                x: 0,
+                y: 0,
+            });
+            later.strokes.push(Stroke::Solid {
+                area: rect(0, 90, 100, 10),
+                pixel: 1,
+            });
+        }
+        later.thin(&canvas);
+        assert_eq!(later.strokes.len(), 19, "ten strips and nine moves of them");
+    }
+}
