@@ -218,7 +218,10 @@ mod tests {
         let whole = sample();
         let mut skim = Skim::new(Cursor::new(&whole), SESSION, HEAD as u64);
         let mut seen = 0;
-        for end in (HEAD as u64..=whole.len() as u64).step_by(333).chain([whole.len() as u64]) {
+        for end in (HEAD as u64..=whole.len() as u64)
+            .step_by(333)
+            .chain([whole.len() as u64])
+        {
             while let Ok(Some(_)) = skim.next_entry(end) {
                 seen += 1;
             }

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sightline::io::connect::{self, ConnectOptions};
 use sightline::io::evidence::export::{self, ExportArgs};
 use sightline::io::evidence::search::{self, SearchArgs};
 use sightline::io::org::{self, OrgCommand};
-use sightline::io::replay;
+use sightline::io::replay::{self, ReplayOptions};
 use sightline::io::verify::{self, VerifyArgs};
 use sightline::pure::evidence::rows;
+use sightline::pure::playback::{SPEEDS, parse_time};
 use sightline_ends::handshake::{REASON_CAP, TICKET_CAP};
 use sightline_program::report::Report;
 use sightline_program::{exit, log};
@@ -42,8 +44,19 @@ enum Command {
         /// Your auditor's file.
         #[arg(long, env = "SIGHTLINE_KEY", value_name = "FILE")]
         key: PathBuf,
+        /// From 0.5 to 16; ↑ and ↓ change it.
         #[arg(long, default_value_t = 1.0, value_parser = speed)]
         speed: f64,
+        /// Start here: 1:23:45, 12:30 or seconds.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        at: Option<Duration>,
+        /// Jump over stretches of more than 3 s in which nothing changes (key s).
+        #[arg(long)]
+        skip_idle: bool,
+        /// Start at the newest moment of a session that is still running. Without it a running session is played from its
+        /// beginning; either way what comes is taken up.
+        #[arg(long, conflicts_with = "at")]
+        follow: bool,
     },
     /// Auditor: a recording as a film, a terminal's cast, or a log of its events.
     #[command(after_long_help = rows::FIELDS)]
@@ -134,10 +147,15 @@ fn short(text: &str, cap: usize) -> Result<String, String> {
 }
 
 fn speed(text: &str) -> Result<f64, String> {
+    let (slowest, fastest) = (SPEEDS[0], SPEEDS[SPEEDS.len() - 1]);
     match text.parse() {
-        Ok(speed) if (0.1..=64.0).contains(&speed) => Ok(speed),
-        _ => Err("a speed is a number from 0.1 to 64".into()),
+        Ok(speed) if (slowest..=fastest).contains(&speed) => Ok(speed),
+        _ => Err(format!("a speed is a number from {slowest} to {fastest}")),
     }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_time(text).ok_or_else(|| "a time is written 1:23:45, 12:30 or in seconds".into())
 }
 
 impl ConnectArgs {
@@ -187,8 +205,23 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
             report.closed(code);
             return Ok(exit::code(code));
         }
-        Command::Replay { file, key, speed } => {
-            let code = replay::run(&file, &key, speed, report)?;
+        Command::Replay {
+            file,
+            key,
+            speed,
+            at,
+            skip_idle,
+            follow,
+        } => {
+            let options = ReplayOptions {
+                file,
+                key,
+                speed,
+                at,
+                skip_idle,
+                follow,
+            };
+            let code = replay::run(options, report)?;
             if code != CloseCode::Finished {
                 report.closed(code);
             }

@@ -62,6 +62,11 @@ impl RecordingOpener {
         })
     }
 
+    /// Whether records of this class can be opened.
+    pub fn holds(&self, class: Class) -> bool {
+        self.keys.classes().any(|held| held == class)
+    }
+
     /// From here on another part of the recording follows.
     pub fn seek(&mut self) {
         self.lanes.clear();

@@ -14,11 +14,27 @@ pub(crate) const MOST: usize = 96 * 1024 * 1024;
 /// One op as read. Bytes lie in [`Later::bytes`] from `at` on.
 #[derive(Clone, Copy)]
 pub(crate) enum Stroke {
-    Copy { from: Rect, x: u32, y: u32 },
-    Solid { area: Rect, pixel: u32 },
+    Copy {
+        from: Rect,
+        x: u32,
+        y: u32,
+    },
+    Solid {
+        area: Rect,
+        pixel: u32,
+    },
     /// `colours` of four bytes each, then the packed rows.
-    Palette { area: Rect, depth: u8, colours: u16, at: usize },
-    Photo { area: Rect, predictor: Predictor, at: usize },
+    Palette {
+        area: Rect,
+        depth: u8,
+        colours: u16,
+        at: usize,
+    },
+    Photo {
+        area: Rect,
+        predictor: Predictor,
+        at: usize,
+    },
 }
 
 #[derive(Default)]
@@ -162,7 +178,11 @@ impl Seen {
         for i in top..=bottom {
             let row = (from.y + i) as usize * self.stride;
             let lifted = &self.lifted[i as usize * words..][..words];
-            put(&mut self.words[row..row + self.stride], from.x as usize, lifted);
+            put(
+                &mut self.words[row..row + self.stride],
+                from.x as usize,
+                lifted,
+            );
         }
         Some(Rect {
             x: x + first as u32,

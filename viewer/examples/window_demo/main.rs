@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use sightline::io::window::{
-    Bar, Did, Mark, Options, Playback, Scale, WindowHandle, ask_code, run,
+    Bar, Did, Mark, MarkKind, Options, Playback, Scale, WindowHandle, ask_code, run,
 };
 use sightline_ends::content::{Area, CursorShape, Input, Layout, Monitor, Scene};
 use sightline_picture::{Decoder, Encoder, Kind, Rect};
@@ -240,16 +240,15 @@ fn bar(grants: &[Capability]) -> Bar {
 }
 
 fn playback() -> Playback {
-    let mark = |seconds, label: &str| Mark {
-        at: Duration::from_secs(seconds),
-        label: label.to_owned(),
-    };
+    let mark =
+        |seconds, label: &str| Mark::new(Duration::from_secs(seconds), MarkKind::Grants, label);
     Playback {
         position: Duration::from_secs(72),
         length: Duration::from_secs(245),
         speed: 1.0,
         playing: true,
-        marks: vec![mark(12, "control granted"), mark(140, "privacy pause")],
+        marks: [mark(12, "control granted"), mark(140, "privacy pause")].into(),
+        ..Playback::default()
     }
 }
 

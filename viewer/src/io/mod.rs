@@ -1,13 +1,16 @@
 //! What joins: the window, the terminal, the network, files. Decides nothing.
 
+mod check;
 pub mod connect;
 pub mod evidence;
 mod handshake;
+mod index_cache;
 mod interrupt;
 mod live;
 pub mod org;
 mod player;
-mod recording;
+pub mod recording;
+pub mod reel;
 pub mod replay;
 pub mod technician;
 pub mod verify;

@@ -1,158 +1,383 @@
 //! Plays a recording into the window: the same scenes as live, when they are due.
 
+use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use sightline_ends::content::Scene;
+use sightline_ends::content::{Control, Scene};
 use sightline_ends::keys::AuditorKey;
-use sightline_ends::replay::{Content, RecordingOpener};
-use sightline_protocol::record::Header;
-use std::sync::mpsc;
+use sightline_ends::replay::Content;
+use sightline_picture::PictureError;
+use sightline_protocol::record::{Class, Header};
 
-use super::recording::{Recording, Records, Start};
-use super::window::{Did, Mark, ReplayAct, WindowHandle};
-use crate::pure::playback::Clock;
+use super::check::{self, Break};
+use super::recording::{End, Recording};
+use super::reel::{Reel, Screen};
+use super::window::{Bar, Did, Mark, MarkKind, ReplayAct, WindowHandle};
+use crate::pure::hands_shown::{Hands, HandsShown};
+use crate::pure::marks::marks;
+use crate::pure::playback::{Clock, time_text};
 
-/// The time shown moves this often while playing.
+/// The time shown moves this often while playing, and a running session is looked at for more.
 const TICK: Duration = Duration::from_millis(250);
+/// What fades moves this often.
+const FADING: Duration = Duration::from_millis(33);
+/// A notice stays this long.
+const NOTICE: Duration = Duration::from_secs(3);
+/// Left of an idle stretch when it is jumped over, so that what comes next does not come at once.
+const LEAD: Duration = Duration::from_millis(700);
+/// Behind the newest moment by no more than this, playback is live.
+const LIVE: Duration = Duration::from_secs(3);
+
+/// How playback begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    pub speed: f64,
+    pub at: Option<Duration>,
+    pub skip_idle: bool,
+    /// At the newest moment, and on with it.
+    pub follow: bool,
+}
+
+impl Screen for WindowHandle {
+    fn show(&mut self, scene: &Scene) -> Result<(), PictureError> {
+        self.scene(scene).map(|_| ())
+    }
+
+    fn show_later(&mut self, scene: &Scene) -> Result<(), PictureError> {
+        self.scene_later(scene)
+    }
+
+    fn settle(&mut self) -> Result<(), PictureError> {
+        WindowHandle::settle(self)
+    }
+}
 
 pub struct Player {
-    recording: Recording,
-    opener: RecordingOpener,
-    records: Records,
-    /// Read but not yet due.
-    ahead: Option<(Header, Vec<u8>)>,
+    reel: Reel,
+    key: AuditorKey,
     clock: Clock,
     began: Instant,
     window: WindowHandle,
-    marks: Vec<Mark>,
-    /// Where playback stands in the file, in time.
-    played: Duration,
+    bar: Bar,
+    marks: Arc<[Mark]>,
+    control: Vec<(Duration, Control)>,
+    /// Control records looked up for the marks so far.
+    looked_up: usize,
+    hands: Hands,
+    shown: HandsShown,
+    show_hands: bool,
+    skip_idle: bool,
+    notice: Option<(Duration, String)>,
+    checked: mpsc::Receiver<Break>,
+    looked: Duration,
+    checking: bool,
+    on_break: Box<dyn Fn(&Break) + Send>,
+    /// The break that was said.
+    said_break: Option<Break>,
 }
 
 impl Player {
     pub fn new(
         recording: Recording,
-        key: &AuditorKey,
-        speed: f64,
+        key: AuditorKey,
+        beginning: Beginning,
         window: WindowHandle,
+        bar: Bar,
+        on_break: Box<dyn Fn(&Break) + Send>,
     ) -> anyhow::Result<Player> {
-        let opener = RecordingOpener::new(&recording.verified, key)?;
-        let records = recording.records()?;
-        let marks = recording.input_bursts.iter().map(|at| Mark {
-            at: *at,
-            label: "input".into(),
-        });
-        let mut clock = Clock::new(recording.length);
-        clock.act(Duration::ZERO, ReplayAct::Speed(speed));
-        clock.act(Duration::ZERO, ReplayAct::Play);
-        Ok(Player {
-            marks: marks.collect(),
-            recording,
-            opener,
-            records,
-            ahead: None,
+        let checked = check::start(recording.path());
+        let mut clock = Clock::new(recording.index.length());
+        let start = Duration::ZERO;
+        clock.act(start, ReplayAct::Speed(beginning.speed));
+        clock.act(start, ReplayAct::Play);
+        let follow = beginning.follow.then(|| recording.index.length());
+        if let Some(at) = beginning.at.or(follow) {
+            clock.act(start, ReplayAct::Seek(at));
+        }
+        let mut player = Player {
+            reel: Reel::new(recording, &key)?,
+            key,
             clock,
             began: Instant::now(),
             window,
-            played: Duration::ZERO,
-        })
+            bar,
+            marks: Arc::default(),
+            control: Vec::new(),
+            looked_up: 0,
+            hands: Hands::default(),
+            shown: HandsShown::default(),
+            show_hands: true,
+            skip_idle: beginning.skip_idle,
+            notice: None,
+            checked,
+            looked: start,
+            on_break,
+            checking: true,
+            said_break: None,
+        };
+        player.mark()?;
+        player.reel.seek(player.clock.position(start))?;
+        player.say_sealed();
+        Ok(player)
     }
 
     fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Plays until the window is closed.
-    pub fn run(mut self, did: &mpsc::Receiver<Did>) -> anyhow::Result<()> {
+    /// Plays until the window is closed; whether all of it could be shown.
+    pub fn run(mut self, did: &mpsc::Receiver<Did>) -> anyhow::Result<Option<Break>> {
         loop {
-            self.play_due()?;
+            self.look_for_more()?;
+            self.jump_over_idle();
+            self.play_due();
             self.show_playback();
             let event = match self.wait() {
                 Some(wait) => match did.recv_timeout(wait) {
                     Ok(event) => event,
                     Err(mpsc::RecvTimeoutError::Timeout) => continue,
-                    Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 },
                 None => match did.recv() {
                     Ok(event) => event,
-                    Err(_) => return Ok(()),
+                    Err(_) => break,
                 },
             };
+            if !self.handle_all(event, did)? {
+                break;
+            }
+        }
+        self.reel.recording.keep_index();
+        Ok(self.reel.broken)
+    }
+
+    /// Handles an event and those that came with it; of several seeks only the last. False when the window is gone.
+    fn handle_all(&mut self, first: Did, did: &mpsc::Receiver<Did>) -> anyhow::Result<bool> {
+        let mut seek = None;
+        for event in std::iter::once(first).chain(did.try_iter()) {
             match event {
+                Did::Replay(ReplayAct::Seek(to)) => seek = Some(to),
                 Did::Replay(act) => self.act(act)?,
                 Did::End => self.window.close(),
-                Did::Closed => return Ok(()),
+                Did::Closed => return Ok(false),
                 Did::Input(_) | Did::Presented { .. } => {}
             }
         }
+        if let Some(to) = seek {
+            self.act(ReplayAct::Seek(to))?;
+        }
+        Ok(true)
     }
 
     fn act(&mut self, act: ReplayAct) -> anyhow::Result<()> {
         let now = self.now();
+        let before = self.clock.position(now);
         self.clock.act(now, act);
-        if let ReplayAct::Seek(_) = act {
-            let target = self.clock.position(now);
-            let start = self.recording.start_before(target);
-            // Forward within reach of the same start, playing on is shorter than starting anew.
-            if target < self.played || start.at > self.played {
-                self.restart(start)?;
+        match act {
+            ReplayAct::SkipIdle(skip) => self.skip_idle = skip,
+            ReplayAct::ShowHands(show) => self.show_hands = show,
+            ReplayAct::Seek(_) => self.notice = None,
+            ReplayAct::Play | ReplayAct::Pause | ReplayAct::Speed(_) => {}
+        }
+        // Play at the end starts again at the beginning.
+        let target = self.clock.position(now);
+        if target != before {
+            self.hands.clear();
+            self.reel.seek(target)?;
+        }
+        Ok(())
+    }
+
+    fn play_due(&mut self) {
+        let now = self.now();
+        let position = self.clock.position(now);
+        let hands = &mut self.hands;
+        let mut told = |_: &Header, content: Content, passed: bool| {
+            if let Content::Input(input) = content {
+                hands.take(now, &input, passed);
+            }
+        };
+        self.reel.play_to(position, &mut self.window, &mut told);
+        match self.checked.try_recv() {
+            Ok(found) => self.reel.break_at(found),
+            Err(mpsc::TryRecvError::Disconnected) => self.checking = false,
+            Err(mpsc::TryRecvError::Empty) => {}
+        }
+        if self.said_break != self.reel.broken
+            && let Some(broken) = self.reel.broken.clone()
+        {
+            self.said_break = Some(broken.clone());
+            self.say_break(&broken);
+        }
+    }
+
+    /// Playback ends where the recording cannot be believed any more.
+    fn say_break(&mut self, broken: &Break) {
+        let now = self.now();
+        let beyond = self.clock.position(now) > broken.at;
+        self.clock.set_length(now, broken.at);
+        if beyond {
+            // What is seen lies behind the break. An error here comes again, and is said, at the next seek.
+            let _ = self.reel.seek(broken.at);
+        }
+        self.bar.note = Some(format!(
+            "broken at {}, byte {}: {}. Nothing after this is shown.",
+            time_text(broken.at),
+            broken.offset,
+            broken.why
+        ));
+        self.window.bar(self.bar.clone());
+        let _ = self.mark();
+        (self.on_break)(broken);
+    }
+
+    fn say_sealed(&mut self) {
+        let sealed: Vec<&str> = [Class::Picture, Class::Input, Class::Control]
+            .into_iter()
+            .filter(|class| !self.reel.holds(*class))
+            .map(|class| match class {
+                Class::Picture => "the picture is",
+                Class::Input => "input is",
+                _ => "what was allowed when is",
+            })
+            .collect();
+        if !sealed.is_empty() && self.bar.note.is_none() {
+            self.bar.note = Some(format!("{} sealed to you", sealed.join(", ")));
+        }
+        self.window.bar(self.bar.clone());
+    }
+
+    /// Makes the marks anew.
+    fn mark(&mut self) -> anyhow::Result<()> {
+        let recording = &self.reel.recording;
+        let verified = &recording.verified;
+        let more = self.reel.control(self.looked_up, &self.key)?;
+        self.looked_up = recording.index.control.len();
+        self.control.extend(more);
+        let mut all = vec![Mark::new(
+            Duration::ZERO,
+            MarkKind::Grants,
+            format!("consent: {}", verified.consent.granted),
+        )];
+        all.extend(marks(
+            &recording.index,
+            &verified.credential.name,
+            &self.control,
+        ));
+        match &self.reel.broken {
+            Some(broken) => {
+                all.retain(|mark| mark.at <= broken.at);
+                let why = format!("broken: {}", broken.why);
+                all.push(Mark::new(broken.at, MarkKind::Break, why));
+            }
+            None => all.extend(end_mark(recording)),
+        }
+        self.marks = all.into();
+        Ok(())
+    }
+
+    /// Takes up what a running session has added.
+    fn look_for_more(&mut self) -> anyhow::Result<()> {
+        let now = self.now();
+        let due = now.saturating_sub(self.looked) >= TICK;
+        if !due || !self.reel.recording.end.may_grow() || self.reel.broken.is_some() {
+            return Ok(());
+        }
+        self.looked = now;
+        if self.reel.recording.extend()? {
+            self.reel.grown()?;
+            self.clock
+                .set_length(now, self.reel.recording.index.length());
+            self.mark()?;
+            if !self.reel.recording.end.may_grow() {
+                self.bar.note = super::replay::note(&self.reel.recording.end);
+                self.say_sealed();
             }
         }
         Ok(())
     }
 
-    fn restart(&mut self, start: Start) -> anyhow::Result<()> {
-        self.records = self.recording.records_from(start)?;
-        self.opener.seek();
-        self.ahead = None;
-        self.played = start.at;
-        Ok(())
-    }
-
-    /// Shows everything that is due.
-    fn play_due(&mut self) -> anyhow::Result<()> {
-        let position = self.clock.position(self.now());
-        loop {
-            let next = match self.ahead.take() {
-                Some(next) => Some(next),
-                None => self.records.next_record()?,
-            };
-            let Some((header, record)) = next else {
-                return Ok(());
-            };
-            let at = Duration::from_micros(header.time_us);
-            if at > position {
-                self.ahead = Some((header, record));
-                return Ok(());
-            }
-            self.played = self.played.max(at);
-            let (_, content) = self.opener.open(&record)?;
-            if let Content::Scene(scene) = content {
-                self.show(&scene)?;
-            }
+    fn jump_over_idle(&mut self) {
+        let now = self.now();
+        if !self.skip_idle || !self.clock.is_playing(now) || self.is_live(now) {
+            return;
+        }
+        let position = self.clock.position(now);
+        let Some(until) = self.reel.recording.index.idle_until(position) else {
+            return;
+        };
+        let target = until.saturating_sub(LEAD).min(self.clock.length());
+        let skipped = target.saturating_sub(position);
+        if skipped > LEAD {
+            // Nothing changes in between, so playing on needs no start.
+            self.clock.act(now, ReplayAct::Seek(target));
+            let words = format!("skipped {}: nothing changed", time_text(skipped));
+            self.notice = Some((now, words));
         }
     }
 
-    fn show(&self, scene: &Scene) -> anyhow::Result<()> {
-        self.window.scene(scene)?;
-        Ok(())
+    fn is_live(&self, now: Duration) -> bool {
+        let behind = self.clock.length().saturating_sub(self.clock.position(now));
+        self.reel.recording.end.may_grow() && self.clock.wants_to_play() && behind <= LIVE
     }
 
-    fn show_playback(&self) {
-        let playback = self.clock.playback(self.now(), self.marks.clone());
+    fn show_playback(&mut self) {
+        let now = self.now();
+        let stale = |(since, _): &(Duration, String)| now.saturating_sub(*since) > NOTICE;
+        if self.notice.as_ref().is_some_and(stale) {
+            self.notice = None;
+        }
+        let mut playback = self.clock.playback(now, self.marks.clone());
+        playback.skip_idle = self.skip_idle;
+        playback.show_hands = self.show_hands;
+        playback.running = self.reel.recording.end.may_grow() && self.reel.broken.is_none();
+        playback.live = self.is_live(now);
+        playback.playing |= playback.live;
+        playback.notice = self.notice.as_ref().map(|(_, words)| words.clone());
+        if let Some(broken) = &self.reel.broken
+            && playback.position >= broken.at
+        {
+            let words = format!("The recording breaks off here: {}.", broken.why);
+            playback.notice = Some(words);
+        }
         self.window.playback(playback);
+        let name = &self.reel.recording.verified.credential.name;
+        let shown = match (self.show_hands, self.reel.holds(Class::Input)) {
+            (true, true) => self.hands.shown(now, name),
+            (true, false) => HandsShown::sealed(),
+            (false, _) => HandsShown::default(),
+        };
+        if shown != self.shown {
+            self.shown = shown.clone();
+            self.window.hands(shown);
+        }
     }
 
     /// Until something is due; `None`: until the person does something.
     fn wait(&self) -> Option<Duration> {
         let now = self.now();
-        if !self.clock.is_playing(now) {
-            return None;
+        if self.show_hands && self.hands_fade() {
+            return Some(FADING);
         }
-        let due = self.ahead.as_ref().and_then(|(header, _)| {
-            let at = Duration::from_micros(header.time_us);
-            self.clock.until(now, at)
-        });
+        let waits = self.notice.is_some() || self.reel.recording.end.may_grow() || self.checking;
+        if !self.clock.is_playing(now) {
+            return waits.then_some(TICK);
+        }
+        let due = self.reel.next_at().and_then(|at| self.clock.until(now, at));
         Some(due.unwrap_or(TICK).min(TICK))
     }
+
+    fn hands_fade(&self) -> bool {
+        !self.shown.is_none() && !self.shown.is_sealed()
+    }
+}
+
+fn end_mark(recording: &Recording) -> Option<Mark> {
+    let label = match &recording.end {
+        End::Closed(code) => format!("end: {}", code.sentence()),
+        End::Broken(why) => format!("broken: {why}"),
+        End::Open | End::Torn => return None,
+    };
+    Some(Mark::new(recording.index.length(), MarkKind::End, label))
 }

@@ -1,26 +1,23 @@
-//! A recording on disk: verified at its head, indexed, read record by record.
+//! A recording on disk: verified at its head, mapped by its records' heads, read record by record.
 
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use sightline_ends::replay::VerifiedManifest;
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::record::{Class, FLAG_WHOLE, HEADER, Header};
-use sightline_protocol::recording::{Entry, RecordingReader, SealedManifest};
+use sightline_protocol::id::SessionId;
+use sightline_protocol::record::{HEADER, Header};
+use sightline_protocol::recording::{Entry, RecordingError, RecordingReader};
+use sightline_protocol::skim::Skim;
 use sightline_protocol::statements::OrgBundle;
 
-/// A pause in the technician's input after which the next input is a moment worth a mark: 10 s.
-const INPUT_PAUSE: Duration = Duration::from_secs(10);
+use super::index_cache::{self, Reach};
+use crate::pure::index::{Index, Start};
 
-/// A place where playback can start.
-#[derive(Clone, Copy, Debug)]
-pub struct Start {
-    pub at: Duration,
-    offset: u64,
-}
+/// How much is read at a time while records are read one after the other, in bytes.
+const AHEAD: usize = 256 * 1024;
 
 /// How a recording ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,21 +26,30 @@ pub enum End {
     Closed(CloseCode),
     /// The last entry is whole but there is no close: still running, or the relay was killed.
     Open,
+    /// The file ends inside an entry: one is being written, or it was cut off.
+    Torn,
     /// Not readable from there on.
     Broken(String),
 }
 
-/// What one pass over the file found.
+impl End {
+    /// More may come.
+    pub fn may_grow(&self) -> bool {
+        matches!(self, End::Open | End::Torn)
+    }
+}
+
+/// A recording whose manifest is genuine.
 pub struct Recording {
-    path: std::path::PathBuf,
+    path: PathBuf,
+    skim: Skim<File>,
+    session: SessionId,
     pub verified: VerifiedManifest,
-    /// At least one.
-    pub starts: Vec<Start>,
-    pub length: Duration,
-    /// When the technician's hands became busy.
-    pub input_bursts: Vec<Duration>,
-    pub records: u64,
+    pub index: Index,
     pub end: End,
+    /// How far the index goes, and whether the cache knows.
+    reach: Option<Reach>,
+    cache: Option<PathBuf>,
 }
 
 fn header_of(record: &[u8]) -> Option<Header> {
@@ -51,118 +57,155 @@ fn header_of(record: &[u8]) -> Option<Header> {
 }
 
 impl Recording {
-    /// Reads the whole file once. Its manifest must be genuine by the root of `trusted`.
-    pub fn open(path: &Path, trusted: &OrgBundle) -> anyhow::Result<Recording> {
+    /// Reads the heads of the file's entries, as far as the cache in this folder does not know them yet. Its manifest must be
+    /// genuine by the root of `trusted`.
+    pub fn open(
+        path: &Path,
+        trusted: &OrgBundle,
+        cache: Option<PathBuf>,
+    ) -> anyhow::Result<Recording> {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        let mut reader = RecordingReader::open(BufReader::new(file))
+        let mut reader = RecordingReader::open(BufReader::new(file.try_clone()?))
             .with_context(|| format!("cannot read {}", path.display()))?;
         let manifest = match reader.next_entry() {
             Ok(Some(Entry::Manifest(manifest))) => manifest,
             Ok(_) => bail!("the recording has no manifest: nothing was shown in this session"),
             Err(error) => bail!("the recording's manifest cannot be read: {error}"),
         };
-        let verified = verify(&manifest, trusted)?;
-        if verified.manifest.session != reader.session() {
+        let verified = VerifiedManifest::verify(&manifest, trusted)?;
+        let session = reader.session();
+        if verified.manifest.session != session {
             bail!("the recording's manifest is of another session");
         }
+        let known = cache
+            .as_deref()
+            .and_then(|folder| index_cache::load(folder, session, &file));
+        let (index, reach) = match known {
+            Some((index, reach)) => (index, Some(reach)),
+            None => (Index::default(), None),
+        };
+        let from = reach.map_or(reader.offset(), |reach| reach.end);
         let mut recording = Recording {
             path: path.to_owned(),
+            skim: Skim::new(file, session, from),
+            session,
             verified,
-            starts: Vec::new(),
-            length: Duration::ZERO,
-            input_bursts: Vec::new(),
-            records: 0,
+            index,
             end: End::Open,
+            reach,
+            cache,
         };
-        recording.index(&mut reader);
-        if recording.starts.is_empty() {
-            bail!("the recording holds no picture");
-        }
+        recording.extend()?;
         Ok(recording)
     }
 
-    fn index(&mut self, reader: &mut RecordingReader<BufReader<File>>) {
-        let mut last_input = None;
-        loop {
-            let offset = reader.offset();
-            match reader.next_entry() {
-                Ok(Some(Entry::Record(record))) => {
-                    self.records += 1;
-                    if let Some(header) = header_of(&record) {
-                        self.note(&header, offset, &mut last_input);
-                    }
+    /// Takes up what the file has gained since; says whether it has gained anything.
+    pub fn extend(&mut self) -> anyhow::Result<bool> {
+        let length = std::fs::metadata(&self.path)?.len();
+        let before = self.reach;
+        self.end = loop {
+            match self.skim.next_entry(length) {
+                Ok(Some(passed)) => {
+                    self.index.pass(&passed);
+                    self.reach = Some(Reach {
+                        last: (passed.offset, passed.head),
+                        end: self.skim.offset(),
+                    });
                 }
-                Ok(Some(Entry::Close(code))) => {
-                    self.end = End::Closed(CloseCode::from_number(code));
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => return,
-                Err(error) => {
-                    self.end = End::Broken(error.to_string());
-                    return;
-                }
+                Ok(None) => break self.whole_end(),
+                Err(RecordingError::Torn) => break End::Torn,
+                Err(error) => break End::Broken(error.to_string()),
             }
+        };
+        let grew = self.reach != before;
+        if let (true, Some(folder), Some(reach)) = (grew, &self.cache, self.reach)
+            && !self.end.may_grow()
+        {
+            index_cache::store(folder, self.session, &self.index, reach);
+        }
+        Ok(grew)
+    }
+
+    /// Keeps the index of a file that may still grow: when it is left, not each time that it grows.
+    pub fn keep_index(&self) {
+        if let (Some(folder), Some(reach)) = (&self.cache, self.reach) {
+            index_cache::store(folder, self.session, &self.index, reach);
         }
     }
 
-    fn note(&mut self, header: &Header, offset: u64, last_input: &mut Option<Duration>) {
-        let at = Duration::from_micros(header.time_us);
-        self.length = self.length.max(at);
-        if header.class == Class::Picture && header.flags & FLAG_WHOLE != 0 {
-            self.starts.push(Start { at, offset });
-        }
-        if header.class == Class::Input {
-            if last_input.is_none_or(|last| at.saturating_sub(last) > INPUT_PAUSE) {
-                self.input_bursts.push(at);
-            }
-            *last_input = Some(at);
+    fn whole_end(&self) -> End {
+        match self.index.close {
+            Some(code) => End::Closed(CloseCode::from_number(code)),
+            None => End::Open,
         }
     }
 
-    /// The last start at or before `at`, or the first one.
-    pub fn start_before(&self, at: Duration) -> Start {
-        let after = self.starts.partition_point(|start| start.at <= at);
-        self.starts[after.saturating_sub(1)]
-    }
-
-    /// Reads all records.
-    pub fn records(&self) -> anyhow::Result<Records> {
-        let file = File::open(&self.path)?;
-        Ok(Records(RecordingReader::open(BufReader::new(file))?))
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Reads records from a start on.
     pub fn records_from(&self, start: Start) -> anyhow::Result<Records> {
+        self.records_at(start.offset)
+    }
+
+    /// Reads records from the entry at `offset` on.
+    pub fn records_at(&self, offset: u64) -> anyhow::Result<Records> {
         let mut file = File::open(&self.path)?;
         // The head is read again to make a reader; then it goes on at the start's place.
         let mut reader = RecordingReader::open(BufReader::new(file.try_clone()?))?;
-        file.seek(SeekFrom::Start(start.offset))?;
-        reader.resume(BufReader::new(file), start.offset);
+        file.seek(SeekFrom::Start(offset))?;
+        reader.resume(BufReader::with_capacity(AHEAD, file), offset);
         Ok(Records(reader))
     }
-}
 
-fn verify(manifest: &SealedManifest, trusted: &OrgBundle) -> anyhow::Result<VerifiedManifest> {
-    Ok(VerifiedManifest::verify(manifest, trusted)?)
+    /// Reads the record of one entry.
+    pub fn record(&self, offset: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        let mut file = File::open(&self.path)?;
+        let mut reader = RecordingReader::open(&mut file)?;
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        reader.resume(&mut file, offset);
+        match reader.next_entry()? {
+            Some(Entry::Record(record)) => Ok(Some(record)),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// The records of a recording, in the order in which they stand.
 pub struct Records(RecordingReader<BufReader<File>>);
 
+/// What comes next in a recording.
+pub enum Next {
+    Record(Header, Vec<u8>),
+    /// The file ends here, on an entry's border or inside an entry that may still be written.
+    End,
+    /// It cannot be read from here on.
+    Broken(String),
+}
+
 impl Records {
-    /// The next record; `None` at the end of what can be read. A malformed header is an error: after it nothing is known
-    /// of the lanes.
-    pub fn next_record(&mut self) -> anyhow::Result<Option<(Header, Vec<u8>)>> {
+    /// The next record.
+    pub fn next_record(&mut self) -> Next {
         loop {
             match self.0.next_entry() {
                 Ok(Some(Entry::Record(record))) => {
-                    let header = header_of(&record).context("a record's header is malformed")?;
-                    return Ok(Some((header, record)));
+                    return match header_of(&record) {
+                        Some(header) => Next::Record(header, record),
+                        // After it nothing is known of the lanes.
+                        None => Next::Broken("a record's header is malformed".to_owned()),
+                    };
                 }
                 Ok(Some(_)) => {}
-                // Where and why it is cut off, the index has said.
-                Ok(None) | Err(_) => return Ok(None),
+                Ok(None) | Err(RecordingError::Torn) => return Next::End,
+                Err(error) => return Next::Broken(error.to_string()),
             }
         }
+    }
+
+    /// Where the next entry starts; after the end, where to go on once the file has grown.
+    pub fn offset(&self) -> u64 {
+        self.0.offset()
     }
 }

@@ -1,45 +1,66 @@
 //! `sightline replay`: an auditor watches a recording.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use serde_json::json;
 use sightline_program::files;
 use sightline_program::report::{Report, sentence};
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::statements::OrgBundle;
 
-use super::player::Player;
+use super::check::Break;
+use super::index_cache;
+use super::player::{Beginning, Player};
 use super::recording::{End, Recording};
 use super::technician;
 use super::window::{self, Bar, Options};
 
+/// What is replayed and how it begins.
+pub struct ReplayOptions {
+    pub file: PathBuf,
+    pub key: PathBuf,
+    pub speed: f64,
+    pub at: Option<Duration>,
+    pub skip_idle: bool,
+    /// From the newest moment of a session that is still running.
+    pub follow: bool,
+}
+
 /// Opens the recording with this auditor's file, says what it is, and shows it; says why it ended.
-pub fn run(file: &Path, key: &Path, speed: f64, report: Report) -> anyhow::Result<CloseCode> {
-    let auditor = files::read_auditor_key(key)?;
-    let (_, trusted) = technician::read_bundle(key, &files::read(key)?)?;
-    let recording = Recording::open(file, &trusted)?;
+pub fn run(options: ReplayOptions, report: Report) -> anyhow::Result<CloseCode> {
+    let auditor = files::read_auditor_key(&options.key)?;
+    let (_, trusted) = technician::read_bundle(&options.key, &files::read(&options.key)?)?;
+    let recording = open(&options.file, &trusted)?;
     describe(&recording, report);
     if !window::has_display() {
         return Ok(CloseCode::NoDesktop);
     }
     let bar = bar(&recording);
     let title = format!("Recording of {} – Sightline", bar.technician);
+    let beginning = Beginning {
+        speed: options.speed,
+        at: options.at,
+        skip_idle: options.skip_idle,
+        follow: options.follow,
+    };
     let (to_player, did) = mpsc::channel();
-    let options = Options {
+    let look = Options {
         title,
         replay: true,
         ..Options::default()
     };
     let mut player = None;
     window::run(
-        options,
+        look,
         |window| {
-            window.bar(bar);
             player = Some(std::thread::spawn(move || {
-                let played = Player::new(recording, &auditor, speed, window.clone())
-                    .and_then(|player| player.run(&did));
+                let on_break = Box::new(move |broken: &Break| say_break(broken, report));
+                let made =
+                    Player::new(recording, auditor, beginning, window.clone(), bar, on_break);
+                let played = made.and_then(|player| player.run(&did));
                 if let Err(error) = &played {
                     let why = format!("{error:#}");
                     report.note("playback_failed", json!({ "why": why }));
@@ -53,11 +74,36 @@ pub fn run(file: &Path, key: &Path, speed: f64, report: Report) -> anyhow::Resul
         },
     )
     .map_err(|error| anyhow!(error.to_string()))?;
-    player
+    let broken = player
         .context("the window did not start")?
         .join()
         .map_err(|_| anyhow!("the player failed"))??;
-    Ok(CloseCode::Finished)
+    match broken {
+        Some(broken) => bail!(
+            "the recording breaks off at {}, byte {}: {}",
+            length(broken.at),
+            broken.offset,
+            broken.why
+        ),
+        None => Ok(CloseCode::Finished),
+    }
+}
+
+fn open(file: &Path, trusted: &OrgBundle) -> anyhow::Result<Recording> {
+    let recording = Recording::open(file, trusted, index_cache::folder())?;
+    if recording.index.starts.is_empty() && !recording.end.may_grow() {
+        bail!("the recording holds no picture");
+    }
+    Ok(recording)
+}
+
+fn say_break(broken: &Break, report: Report) {
+    let facts = json!({
+        "why": broken.why,
+        "at_ms": broken.at.as_millis() as u64,
+        "byte": broken.offset,
+    });
+    report.note("playback_failed", facts);
 }
 
 fn bar(recording: &Recording) -> Bar {
@@ -69,13 +115,15 @@ fn bar(recording: &Recording) -> Bar {
         grants: verified.consent.granted,
         recording: false,
         round_trip: None,
-        note: match &recording.end {
-            End::Closed(_) => None,
-            End::Open => {
-                Some("the recording has no end: it is still running, or was cut off".into())
-            }
-            End::Broken(why) => Some(format!("the recording cannot be read to its end: {why}")),
-        },
+        note: note(&recording.end),
+    }
+}
+
+/// What the bar says of how a recording ends.
+pub(super) fn note(end: &End) -> Option<String> {
+    match end {
+        End::Closed(_) | End::Open | End::Torn => None,
+        End::Broken(why) => Some(format!("the recording cannot be read to its end: {why}")),
     }
 }
 
@@ -85,6 +133,7 @@ fn describe(recording: &Recording, report: Report) {
     let end = match &recording.end {
         End::Closed(code) => code.sentence().to_owned(),
         End::Open => "no end: still running, or cut off".to_owned(),
+        End::Torn => "no end: the file ends inside an entry; still running, or cut off".to_owned(),
         End::Broken(why) => format!("not readable to its end: {why}"),
     };
     let words = format!(
@@ -94,8 +143,8 @@ fn describe(recording: &Recording, report: Report) {
         verified.bundle.organisation,
         consent.text,
         consent.granted,
-        length(recording.length),
-        recording.records,
+        length(recording.index.length()),
+        recording.index.records,
     );
     let facts = json!({
         "session": consent.session.to_string(),
@@ -103,8 +152,8 @@ fn describe(recording: &Recording, report: Report) {
         "organisation": verified.bundle.organisation,
         "consent": consent.text,
         "granted": consent.granted.to_string(),
-        "length_ms": recording.length.as_millis() as u64,
-        "records": recording.records,
+        "length_ms": recording.index.length().as_millis() as u64,
+        "records": recording.index.records,
         "end": end,
     });
     report.say("recording", facts, words);

@@ -5,6 +5,7 @@ use sightline_picture::Canvas;
 use super::area::{Rect, Surface, intersect};
 use super::fit::Placement;
 use super::pointer::Drawn;
+use super::rings::{Circle, mixed};
 use super::scale::{Scaler, Source};
 
 /// Behind and beside the picture.
@@ -14,6 +15,10 @@ pub const BACKGROUND: u32 = 0x0010_1215;
 pub struct Overlay<'a> {
     pub place: Rect,
     pub pixels: &'a [u32],
+    /// 255 = covers what is under it.
+    pub opacity: u8,
+    /// Black pixels are not there: the panel has a shape of its own.
+    pub shaped: bool,
 }
 
 /// Everything there is to see.
@@ -23,6 +28,8 @@ pub struct Layers<'a> {
     pub scaler: &'a Scaler,
     /// The remote pointer and the remote pixel at which it points.
     pub pointer: Option<(&'a Drawn, (i32, i32))>,
+    /// Clicks, over the picture and under the overlays.
+    pub circles: &'a [Circle],
     pub overlays: &'a [Overlay<'a>],
 }
 
@@ -44,6 +51,9 @@ impl Layers<'_> {
             if let Some((drawn, at)) = self.pointer {
                 drawn.draw(surface, &self.placement, at, seen);
             }
+            for circle in self.circles {
+                circle.draw(surface, seen);
+            }
         }
         for overlay in self.overlays {
             overlay.draw(surface, part);
@@ -61,8 +71,18 @@ impl Overlay<'_> {
             let start = start + (part.x - self.place.x) as usize;
             let row = self.pixels.get(start..start + part.width as usize);
             let target = surface.span(part.x, y, part.width);
-            if let Some(row) = row.filter(|row| row.len() == target.len()) {
+            let Some(row) = row.filter(|row| row.len() == target.len()) else {
+                continue;
+            };
+            if self.opacity == 255 && !self.shaped {
                 target.copy_from_slice(row);
+                continue;
+            }
+            let share = f64::from(self.opacity) / 255.0;
+            for (under, over) in target.iter_mut().zip(row) {
+                if *over != 0 || !self.shaped {
+                    *under = mixed(*under, *over, share);
+                }
             }
         }
     }

@@ -1,8 +1,11 @@
 //! The clock of a replay. Time is an argument: `now` counts from any fixed moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::keymap::symbol;
+use super::marks::beside;
+pub use super::marks::{Mark, MarkKind};
 
 /// The speeds that can be chosen.
 pub const SPEEDS: [f64; 6] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
@@ -17,13 +20,10 @@ pub enum ReplayAct {
     Pause,
     Speed(f64),
     Seek(Duration),
-}
-
-/// A moment worth a mark on the time line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    pub at: Duration,
-    pub label: String,
+    /// Jump over stretches in which nothing changes.
+    SkipIdle(bool),
+    /// Show what the technician's hands did.
+    ShowHands(bool),
 }
 
 /// A replay as it is shown.
@@ -33,7 +33,15 @@ pub struct Playback {
     pub length: Duration,
     pub speed: f64,
     pub playing: bool,
-    pub marks: Vec<Mark>,
+    pub marks: Arc<[Mark]>,
+    pub skip_idle: bool,
+    pub show_hands: bool,
+    /// The session is still running and its newest moment is shown.
+    pub live: bool,
+    /// The session is still running.
+    pub running: bool,
+    /// Something that just happened, such as a jump.
+    pub notice: Option<String>,
 }
 
 impl Playback {
@@ -47,6 +55,14 @@ impl Playback {
             symbol::END => ReplayAct::Seek(self.length),
             symbol::UP => ReplayAct::Speed(self.next_speed(true)),
             symbol::DOWN => ReplayAct::Speed(self.next_speed(false)),
+            key if key == u32::from('n') => {
+                ReplayAct::Seek(beside(&self.marks, self.position, true)?)
+            }
+            key if key == u32::from('p') => {
+                ReplayAct::Seek(beside(&self.marks, self.position, false)?)
+            }
+            key if key == u32::from('s') => ReplayAct::SkipIdle(!self.skip_idle),
+            key if key == u32::from('i') => ReplayAct::ShowHands(!self.show_hands),
             _ => return None,
         })
     }
@@ -110,6 +126,22 @@ impl Clock {
         self.speed
     }
 
+    pub fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// Playback is wanted, even if there is nothing more to play.
+    pub fn wants_to_play(&self) -> bool {
+        self.playing
+    }
+
+    /// The recording grew, or it ends sooner than it seemed.
+    pub fn set_length(&mut self, now: Duration, length: Duration) {
+        self.base = self.position(now).min(length);
+        self.since = now;
+        self.length = length;
+    }
+
     /// Does what the person wants.
     pub fn act(&mut self, now: Duration, act: ReplayAct) {
         let position = self.position(now);
@@ -122,7 +154,10 @@ impl Clock {
             ReplayAct::Speed(speed) if speed.is_finite() && speed > 0.0 => {
                 self.speed = speed.clamp(SPEEDS[0], SPEEDS[SPEEDS.len() - 1]);
             }
-            ReplayAct::Play | ReplayAct::Speed(_) => {}
+            ReplayAct::Play
+            | ReplayAct::Speed(_)
+            | ReplayAct::SkipIdle(_)
+            | ReplayAct::ShowHands(_) => {}
         }
         if act == ReplayAct::Play {
             self.playing = true;
@@ -139,13 +174,14 @@ impl Clock {
     }
 
     /// This clock as it is shown.
-    pub fn playback(&self, now: Duration, marks: Vec<Mark>) -> Playback {
+    pub fn playback(&self, now: Duration, marks: Arc<[Mark]>) -> Playback {
         Playback {
             position: self.position(now),
             length: self.length,
             speed: self.speed,
             playing: self.is_playing(now),
             marks,
+            ..Playback::default()
         }
     }
 }
@@ -159,6 +195,22 @@ pub fn time_text(time: Duration) -> String {
     } else {
         format!("{minutes}:{seconds:02}")
     }
+}
+
+/// What [`time_text`] writes; minutes and hours may be left out.
+pub fn parse_time(text: &str) -> Option<Duration> {
+    let parts: Vec<&str> = text.split(':').collect();
+    if parts.len() > 3 {
+        return None;
+    }
+    let mut seconds: u64 = 0;
+    for part in parts {
+        let digits =
+            !part.is_empty() && part.len() <= 6 && part.bytes().all(|b| b.is_ascii_digit());
+        let number: u64 = part.parse().ok().filter(|_| digits)?;
+        seconds = seconds * 60 + number;
+    }
+    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -198,14 +250,22 @@ mod tests {
             length: s(60),
             speed: 1.0,
             playing: true,
-            marks: vec![],
+            marks: [s(20), s(40)]
+                .map(|at| Mark::new(at, MarkKind::Input, ""))
+                .into(),
+            ..Playback::default()
         };
         assert_eq!(playback.key(symbol::SPACE), Some(ReplayAct::Pause));
         assert_eq!(playback.key(symbol::LEFT), Some(ReplayAct::Seek(s(0))));
         assert_eq!(playback.key(symbol::RIGHT), Some(ReplayAct::Seek(s(8))));
         assert_eq!(playback.key(symbol::UP), Some(ReplayAct::Speed(2.0)));
         assert_eq!(playback.key(symbol::DOWN), Some(ReplayAct::Speed(0.5)));
-        assert_eq!(playback.key(0x61), None);
+        let key = |letter| playback.key(u32::from(letter));
+        assert_eq!(key('n'), Some(ReplayAct::Seek(s(20))));
+        assert_eq!(key('p'), Some(ReplayAct::Seek(s(20))));
+        assert_eq!(key('s'), Some(ReplayAct::SkipIdle(true)));
+        assert_eq!(key('i'), Some(ReplayAct::ShowHands(true)));
+        assert_eq!(key('a'), None);
     }
 
     fn any_act() -> impl Strategy<Value = ReplayAct> {
@@ -234,6 +294,27 @@ mod tests {
                 prop_assert!(matches!(act, ReplayAct::Seek(_)) || restarts || before == after);
                 prop_assert!(clock.position(now + s(1)) >= after);
             }
+        }
+    }
+
+    #[test]
+    fn a_recording_that_grows_is_played_on() {
+        let mut clock = Clock::new(s(10));
+        clock.act(s(0), ReplayAct::Play);
+        assert_eq!(clock.position(s(15)), s(10));
+        clock.set_length(s(15), s(12));
+        assert_eq!(clock.position(s(16)), s(11));
+        clock.set_length(s(16), s(5));
+        assert_eq!(clock.position(s(16)), s(5), "it ends sooner");
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for (text, seconds) in [("9", 9), ("4:05", 245), ("1:23:45", 5025), ("0:90", 90)] {
+            assert_eq!(parse_time(text), Some(s(seconds)), "{text}");
+        }
+        for text in ["", ":", "1:", "a", "1:2:3:4", "-1", "1.5"] {
+            assert_eq!(parse_time(text), None, "{text}");
         }
     }
 

@@ -18,6 +18,9 @@ pub struct Stage {
     shape: Option<CursorShape>,
     pointer: Option<(i32, i32)>,
     changes: Changes,
+    /// The scene at hand is for later, and some before it were.
+    later: bool,
+    waiting: bool,
 }
 
 /// What has changed.
@@ -48,6 +51,26 @@ impl Stage {
 
     /// Takes one scene. When it ends an update, that is then on the canvas and its number is returned.
     pub fn take(&mut self, scene: &Scene) -> Result<Option<u64>, PictureError> {
+        self.later = false;
+        self.taken(scene)
+    }
+
+    /// Takes one scene of many; updates are read but not on the canvas before [`Stage::settle`].
+    pub fn take_later(&mut self, scene: &Scene) -> Result<Option<u64>, PictureError> {
+        self.later = true;
+        self.taken(scene)
+    }
+
+    /// Puts everything on the canvas that was taken for later.
+    pub fn settle(&mut self) -> Result<(), PictureError> {
+        if std::mem::take(&mut self.waiting) {
+            self.decoder.settle()?;
+            self.changes.damage.add_all();
+        }
+        Ok(())
+    }
+
+    fn taken(&mut self, scene: &Scene) -> Result<Option<u64>, PictureError> {
         match scene {
             Scene::Layout(layout) => {
                 if *layout != self.layout {
@@ -95,6 +118,15 @@ impl Stage {
 
     fn update(&mut self, frame: u64, bytes: &[u8]) -> Result<u64, PictureError> {
         let before = size(self.decoder.canvas());
+        if self.later {
+            self.waiting = true;
+            self.decoder.decode_later(bytes)?;
+            if size(self.decoder.canvas()) != before {
+                self.changes.layout = true;
+            }
+            self.changes.frame = Some(frame);
+            return Ok(frame);
+        }
         let changed = self.decoder.decode(bytes)?;
         for area in changed {
             self.changes.damage.add(*area);

@@ -15,6 +15,7 @@ use winit::keyboard::Key;
 use winit::window::{Cursor, Fullscreen, Window, WindowId};
 
 use super::event_loop::Wake;
+use super::floats::Floats;
 use super::handle::{Notes, Shared};
 use super::hands::Hands;
 use super::picture::Picture;
@@ -54,6 +55,7 @@ struct Open {
     transport: Strip,
     transport_shows: bool,
     end: Option<Strip>,
+    floats: Floats,
     monitors: Vec<String>,
     /// The remote pointer was last moved by someone else, so it is drawn where it is.
     moved_away: bool,
@@ -103,6 +105,7 @@ impl App {
             transport: Strip::new(),
             transport_shows: !self.full_screen,
             end: None,
+            floats: Floats::new(),
             monitors: Vec::new(),
             moved_away: false,
             native: None,
@@ -196,6 +199,7 @@ impl App {
         if changes.shape {
             self.dress_pointer();
         }
+        self.show_floats();
         self.present(event_loop);
     }
 
@@ -212,8 +216,12 @@ impl App {
             Some(&open.transport).filter(|_| open.transport_shows && self.options.replay),
             open.end.as_ref(),
         ];
-        let overlays: Vec<_> = overlays.into_iter().flatten().map(Strip::overlay).collect();
-        let presented = open.picture.present(&stage, &overlays);
+        let floats = open.floats.overlays().filter(|_| open.end.is_none());
+        let overlays: Vec<_> = floats
+            .chain(overlays.into_iter().flatten().map(Strip::overlay))
+            .collect();
+        let circles = open.floats.circles();
+        let presented = open.picture.present(&stage, circles, &overlays);
         drop(stage);
         match presented {
             Ok(Some(frame)) => (self.did)(Did::Presented { frame }),
@@ -242,16 +250,27 @@ impl App {
                     self.closed(event_loop);
                 }
             }
-            Some(keysym) if self.options.replay => {
-                let act = self.notes.playback.key(keysym).filter(|_| pressed);
-                if let Some(act) = act {
-                    (self.did)(Did::Replay(act));
+            Some(keysym) if self.options.replay => self.replay_key(keysym, pressed),
+            None if self.options.replay => {
+                let letter = event
+                    .logical_key
+                    .to_text()
+                    .and_then(|text| text.chars().next());
+                if let Some(letter) = letter {
+                    self.replay_key(letter.to_ascii_lowercase() as u32, pressed);
                 }
             }
             _ => {
                 let input = self.hands.key(event);
                 self.say(input);
             }
+        }
+    }
+
+    fn replay_key(&self, keysym: u32, pressed: bool) {
+        let act = self.notes.playback.key(keysym).filter(|_| pressed);
+        if let Some(act) = act.filter(|_| self.notes.ended.is_none()) {
+            (self.did)(Did::Replay(act));
         }
     }
 

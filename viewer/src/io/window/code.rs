@@ -134,7 +134,9 @@ impl Prompt {
         {
             open.picture.damage(place);
         }
-        let presented = open.picture.present(&Stage::new(), &[open.panel.overlay()]);
+        let presented = open
+            .picture
+            .present(&Stage::new(), &[], &[open.panel.overlay()]);
         if let Err(error) = presented {
             self.outcome = Err(error.into());
             return event_loop.exit();

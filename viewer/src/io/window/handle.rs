@@ -9,6 +9,7 @@ use winit::event_loop::EventLoopProxy;
 
 use super::event_loop::Wake;
 use super::{Bar, Playback};
+use crate::pure::hands_shown::HandsShown;
 use crate::pure::stage::Stage;
 
 /// Speaks to the window from any thread. When the window is gone, what it says has no effect.
@@ -28,6 +29,26 @@ impl WindowHandle {
         drop(stage);
         self.0.wake();
         taken
+    }
+
+    /// Takes one scene of many, in order; updates are read but not seen before [`WindowHandle::settle`].
+    pub fn scene_later(&self, scene: &Scene) -> Result<(), PictureError> {
+        let mut stage = self.0.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        stage.take_later(scene).map(|_| ())
+    }
+
+    /// Shows what was taken for later.
+    pub fn settle(&self) -> Result<(), PictureError> {
+        let mut stage = self.0.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = stage.settle();
+        drop(stage);
+        self.0.wake();
+        settled
+    }
+
+    /// Says what a technician's hands did, to be drawn over the picture.
+    pub fn hands(&self, hands: HandsShown) {
+        self.0.note(|notes| notes.hands = hands);
     }
 
     /// Says what the bar shows and what is allowed.
@@ -56,6 +77,7 @@ impl WindowHandle {
 pub(super) struct Notes {
     pub bar: Bar,
     pub playback: Playback,
+    pub hands: HandsShown,
     pub ended: Option<String>,
     pub close: bool,
 }

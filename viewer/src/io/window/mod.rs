@@ -9,12 +9,14 @@ mod app;
 mod code;
 mod cursor;
 mod event_loop;
+mod floats;
 mod handle;
 mod hands;
 mod keys;
 mod panels;
 mod picture;
 mod strip;
+mod transport;
 
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ use sightline_ends::content::Input;
 
 pub use crate::pure::bar::Bar;
 pub use crate::pure::fit::Scale;
-pub use crate::pure::playback::{Mark, Playback, ReplayAct};
+pub use crate::pure::playback::{Mark, MarkKind, Playback, ReplayAct};
 pub use code::ask_code;
 pub use handle::WindowHandle;
 

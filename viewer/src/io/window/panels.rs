@@ -1,4 +1,4 @@
-//! What the panels look like: the bar, the controls of a replay, the sentence at the end.
+//! What the panels look like: the bar, the sentence at the end.
 
 use egui::{
     Align, Align2, CentralPanel, Color32, CornerRadius, FontId, Frame, Layout, Margin, Rect,
@@ -6,9 +6,8 @@ use egui::{
 };
 use sightline_ui::{Palette, palette};
 
-use super::{Bar, Playback, ReplayAct};
+use super::{Bar, ReplayAct};
 use crate::pure::fit::{Choice, Scale, View};
-use crate::pure::playback::{SPEEDS, time_text};
 
 /// Height of the bar, in points.
 pub(super) const BAR_HEIGHT: f64 = 28.0;
@@ -17,7 +16,7 @@ pub(super) const BAR_HEIGHT: f64 = 28.0;
 pub(super) const TRANSPORT_HEIGHT: f64 = 32.0;
 
 /// Height of chips and buttons on the bar, in points.
-const ITEM: f32 = 20.0;
+pub(super) const ITEM: f32 = 20.0;
 
 /// What a person did on a panel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +50,7 @@ pub(super) fn bar(ui: &mut Ui, state: &BarState, acts: &mut Vec<Act>) {
     });
 }
 
-fn strip(ui: &mut Ui, contents: impl FnOnce(&mut Ui, &Palette)) {
+pub(super) fn strip(ui: &mut Ui, contents: impl FnOnce(&mut Ui, &Palette)) {
     let colours = palette(ui.ctx());
     let frame = Frame::new()
         .fill(colours.ground)
@@ -135,7 +134,7 @@ fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act
     }
 }
 
-fn button(ui: &mut Ui, text: &str) -> Response {
+pub(super) fn button(ui: &mut Ui, text: &str) -> Response {
     ui.add(
         egui::Button::new(text)
             .stroke(Stroke::NONE)
@@ -144,7 +143,7 @@ fn button(ui: &mut Ui, text: &str) -> Response {
 }
 
 /// A row of choices of which one is taken; returns another one that was clicked.
-fn segments<T: Copy + PartialEq>(
+pub(super) fn segments<T: Copy + PartialEq>(
     ui: &mut Ui,
     colours: &Palette,
     name: &str,
@@ -185,14 +184,14 @@ fn segments<T: Copy + PartialEq>(
     clicked
 }
 
-fn text_width(ui: &Ui, text: &str, font: &FontId) -> f32 {
+pub(super) fn text_width(ui: &Ui, text: &str, font: &FontId) -> f32 {
     let galley = ui
         .painter()
         .layout_no_wrap(text.to_owned(), font.clone(), Color32::PLACEHOLDER);
     galley.size().x.ceil()
 }
 
-fn write(ui: &Ui, place: Rect, text: &str, font: &FontId, ink: Color32) {
+pub(super) fn write(ui: &Ui, place: Rect, text: &str, font: &FontId, ink: Color32) {
     ui.painter().text(
         place.center(),
         Align2::CENTER_CENTER,
@@ -202,7 +201,7 @@ fn write(ui: &Ui, place: Rect, text: &str, font: &FontId, ink: Color32) {
     );
 }
 
-fn chip(ui: &mut Ui, text: &str, fill: Color32, ink: Color32) {
+pub(super) fn chip(ui: &mut Ui, text: &str, fill: Color32, ink: Color32) {
     let font = FontId::proportional(11.0);
     let size = vec2(text_width(ui, text, &font) + 12.0, 17.0);
     let (place, _) = ui.allocate_exact_size(size, Sense::hover());
@@ -225,118 +224,6 @@ fn recording_mark(ui: &mut Ui, colours: &Palette) {
     ui.painter().circle_filled(dot, 3.5, colours.danger);
     let text = Rect::from_min_max(egui::pos2(place.left() + 14.0, place.top()), place.max);
     write(ui, text, "REC", &font, colours.text);
-}
-
-/// Play, time line, speed.
-pub(super) fn transport(ui: &mut Ui, playback: &Playback, acts: &mut Vec<Act>) {
-    strip(ui, |ui, colours| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let speeds = SPEEDS.map(|speed| (format!("{speed}×"), speed));
-            if let Some(speed) = segments(ui, colours, "speed", &speeds, playback.speed) {
-                acts.push(Act::Replay(ReplayAct::Speed(speed)));
-            }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                if play_button(ui, colours, playback.playing).clicked() {
-                    acts.push(Act::Replay(playback.toggle()));
-                }
-                let (position, length) = (time_text(playback.position), time_text(playback.length));
-                ui.label(RichText::new(position).color(colours.text));
-                ui.label(RichText::new(format!("/ {length}")).color(colours.weak));
-                if let Some(act) = time_line(ui, colours, playback) {
-                    acts.push(Act::Replay(act));
-                }
-            });
-        });
-    });
-}
-
-fn play_button(ui: &mut Ui, colours: &Palette, playing: bool) -> Response {
-    let (place, response) = ui.allocate_exact_size(vec2(30.0, 22.0), Sense::click());
-    let fill = if response.hovered() {
-        colours.hover
-    } else {
-        colours.raised
-    };
-    let painter = ui.painter();
-    painter.rect_filled(place, CornerRadius::same(4), fill);
-    let middle = place.center();
-    if playing {
-        for x in [-5.0, 2.0] {
-            let left = egui::pos2(middle.x + x, middle.y - 5.0);
-            let half = Rect::from_min_size(left, vec2(3.0, 10.0));
-            painter.rect_filled(half, CornerRadius::ZERO, colours.text);
-        }
-    } else {
-        let corners = [vec2(-4.0, -6.0), vec2(6.0, 0.0), vec2(-4.0, 6.0)];
-        let corners = corners.map(|corner| middle + corner).to_vec();
-        painter.add(egui::Shape::convex_polygon(
-            corners,
-            colours.text,
-            Stroke::NONE,
-        ));
-    }
-    response
-}
-
-fn time_line(ui: &mut Ui, colours: &Palette, playback: &Playback) -> Option<ReplayAct> {
-    const INSET: f32 = 7.0;
-    let size = vec2(ui.available_width().max(60.0), 22.0);
-    let (place, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
-    let length = playback.length.as_secs_f32().max(0.001);
-    let (left, width) = (place.left() + INSET, place.width() - 2.0 * INSET);
-    let along =
-        |time: std::time::Duration| left + (time.as_secs_f32() / length).clamp(0.0, 1.0) * width;
-    let middle = place.center().y;
-    let line = |from: f32, to: f32| {
-        Rect::from_min_max(egui::pos2(from, middle - 2.0), egui::pos2(to, middle + 2.0))
-    };
-    let painter = ui.painter();
-    let round = CornerRadius::same(2);
-    painter.rect_filled(line(left, left + width), round, colours.raised);
-    let now = along(playback.position);
-    painter.rect_filled(line(left, now), round, colours.accent);
-    for mark in &playback.marks {
-        let at = along(mark.at).round();
-        let tick = Rect::from_min_size(egui::pos2(at, middle - 5.0), vec2(2.0, 10.0));
-        painter.rect_filled(tick, CornerRadius::ZERO, colours.caution);
-    }
-    painter.circle_filled(egui::pos2(now, middle), 6.0, colours.text);
-    if let Some(pointer) = response.hover_pos().or(response.interact_pointer_pos()) {
-        hovered_label(ui, colours, playback, pointer, &along);
-    }
-    if !response.clicked() && !response.dragged() {
-        return None;
-    }
-    let pointer = response.interact_pointer_pos()?;
-    let share = ((pointer.x - left) / width.max(1.0)).clamp(0.0, 1.0);
-    Some(ReplayAct::Seek(
-        playback.length.mul_f32(share).min(playback.length),
-    ))
-}
-
-/// The label of the mark under the pointer.
-fn hovered_label(
-    ui: &Ui,
-    colours: &Palette,
-    playback: &Playback,
-    pointer: egui::Pos2,
-    along: &impl Fn(std::time::Duration) -> f32,
-) {
-    const REACH: f32 = 5.0;
-    let near = playback
-        .marks
-        .iter()
-        .find(|mark| (along(mark.at) - pointer.x).abs() <= REACH);
-    let Some(mark) = near else {
-        return;
-    };
-    let font = FontId::proportional(11.0);
-    let size = vec2(text_width(ui, &mark.label, &font) + 12.0, 17.0);
-    let x = (along(mark.at) + 8.0).min(ui.max_rect().right() - size.x);
-    let place = Rect::from_min_size(egui::pos2(x, ui.max_rect().center().y - 8.5), size);
-    ui.painter()
-        .rect_filled(place, CornerRadius::same(3), colours.hover);
-    write(ui, place, &mark.label, &font, colours.text);
 }
 
 /// The sentence that says why it is over, and a button.

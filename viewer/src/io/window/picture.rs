@@ -10,6 +10,7 @@ use crate::pure::area::{Damage, Rect, Surface, rect};
 use crate::pure::compose::{Layers, Overlay};
 use crate::pure::fit::{Placement, View};
 use crate::pure::pointer::Drawn;
+use crate::pure::rings::Circle;
 use crate::pure::scale::Scaler;
 use crate::pure::stage::{Changes, Stage};
 
@@ -171,6 +172,7 @@ impl Picture {
     pub(super) fn present(
         &mut self,
         stage: &Stage,
+        circles: &[Circle],
         overlays: &[Overlay],
     ) -> Result<Option<u64>, SoftBufferError> {
         let (width, height) = self.size;
@@ -182,6 +184,7 @@ impl Picture {
             placement: self.placement,
             scaler: &self.scaler,
             pointer: self.pointer.drawn.as_ref().zip(self.pointer.at),
+            circles,
             overlays,
         };
         let mut buffer = self.surface.buffer_mut()?;
@@ -218,6 +221,7 @@ impl Picture {
             placement: self.placement,
             scaler: &self.scaler,
             pointer: self.pointer_layer(),
+            circles: &[],
             overlays: &[],
         };
         let all = surface.all();

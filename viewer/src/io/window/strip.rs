@@ -139,6 +139,8 @@ impl Strip {
         Overlay {
             place: self.place,
             pixels: &self.pixels,
+            opacity: 255,
+            shaped: false,
         }
     }
 }

@@ -6,6 +6,7 @@ use winit::window::{Cursor, Fullscreen};
 
 use super::super::panels::{self, Act, BarState};
 use super::super::strip::Strip;
+use super::super::transport;
 use super::super::{Did, Ended};
 use super::App;
 use crate::pure::area::rect;
@@ -142,7 +143,7 @@ impl App {
             let playback = &self.notes.playback;
             if open
                 .transport
-                .run(|ui| panels::transport(ui, playback, acts))
+                .run(|ui| transport::transport(ui, playback, acts))
             {
                 open.picture.damage(open.transport.place());
             }
@@ -152,6 +153,17 @@ impl App {
         {
             open.picture.damage_all();
         }
+    }
+
+    /// Brings up to date what floats over a replay's picture.
+    pub(super) fn show_floats(&mut self) {
+        let Some(open) = self.open.as_mut().filter(|_| self.options.replay) else {
+            return;
+        };
+        let scale = open.window.scale_factor();
+        let notice = self.notes.playback.notice.as_deref();
+        let hands = &self.notes.hands;
+        open.floats.show(&mut open.picture, hands, notice, scale);
     }
 
     pub(super) fn open_end(&mut self) {
