@@ -196,11 +196,11 @@ impl Seen {
 /// Moves the bits `left..right` of a row to the beginning of `lifted`.
 fn lift(row: &mut [u64], left: usize, right: usize, lifted: &mut [u64]) {
     let shift = left % 64;
-    for index in left / 64..right.div_ceil(64) {
-        let mask = mask(index, left, right);
-        let word = row[index] & mask;
-        row[index] &= !mask;
-        let at = index - left / 64;
+    let (first, end) = (left / 64, right.div_ceil(64));
+    for (at, slot) in row[first..end].iter_mut().enumerate() {
+        let mask = mask(first + at, left, right);
+        let word = *slot & mask;
+        *slot &= !mask;
         if at < lifted.len() {
             lifted[at] |= word >> shift;
         }

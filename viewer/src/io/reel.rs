@@ -9,6 +9,7 @@ use sightline_ends::keys::AuditorKey;
 use sightline_ends::replay::{Content, RecordingOpener};
 use sightline_picture::PictureError;
 use sightline_protocol::record::{Class, Header};
+use sightline_protocol::recording::HEAD;
 
 use super::check::Break;
 use super::recording::{Next, Recording, Records};
@@ -63,9 +64,8 @@ impl Reel {
     /// At the beginning.
     pub fn new(recording: Recording, key: &AuditorKey) -> anyhow::Result<Reel> {
         let opener = RecordingOpener::new(&recording.verified, key)?;
-        let first = recording.index.start_before(Duration::ZERO);
-        let records = recording.records_at(first.map_or(0, |start| start.offset))?;
-        let mut reel = Reel {
+        let records = recording.records_at(HEAD as u64)?;
+        Ok(Reel {
             recording,
             opener,
             records,
@@ -75,9 +75,7 @@ impl Reel {
             updates: 0,
             ended: false,
             stopped: false,
-        };
-        reel.opener.seek();
-        Ok(reel)
+        })
     }
 
     /// Whether this auditor has the key of a class.

@@ -250,7 +250,7 @@ impl Hands {
 fn modifier(keysym: u32) -> Option<(u8, &'static str)> {
     Some(match keysym {
         0xffe3 | 0xffe4 => (0, "Ctrl"),
-        0xffe9 | 0xffea | 0xffe7 | 0xffe8 => (1, "Alt"),
+        0xffe7..=0xffea => (1, "Alt"),
         0xffeb | 0xffec => (2, "Super"),
         0xffe1 | 0xffe2 => (3, "Shift"),
         0xfe03 => (4, "AltGr"),
