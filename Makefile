@@ -23,6 +23,7 @@ bench: setup
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_latency
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_idle
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_verify
+	$(CARGO) run --release --quiet -p sightline --example bench_replay
 	$(CARGO) bench -p sightline-relay --bench forward
 
 build: setup
