@@ -1,6 +1,6 @@
 //! The promise of the recording: what is whole is what was sent, and everything else is named.
 
-use sightline_oracles::evidence::{Ending, mutations, story, trusted, verify, word};
+use sightline_oracles::evidence::{Ending, long, mutations, story, trusted, verify, word};
 
 /// xorshift: chance that repeats.
 struct Dice(u64);
@@ -58,4 +58,12 @@ fn whatever_is_done_to_a_recording_is_found() {
         }
     }
     assert!(done > 2_000, "{done}");
+}
+
+#[test]
+fn a_long_recording_for_measuring_is_whole() {
+    let mut file = Vec::new();
+    let length = long(&mut file, 120, 10, 2_000);
+    assert_eq!(length, file.len() as u64);
+    assert_eq!(word(&verify(&file, &trusted())), "whole");
 }

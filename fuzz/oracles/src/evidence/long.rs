@@ -67,7 +67,8 @@ pub fn long(out: impl Write, seconds: u64, per_s: u64, size: usize) -> u64 {
             agent.handle_checkpoint(&signed, now);
         }
         if now.mono_us >= relay.receipted_at.mono_us + 250_000 {
-            relay.receipt(now);
+            let signed = relay.receipt(now);
+            agent.handle_receipt(&signed, now);
         }
     }
     let end = START.after_ms(seconds * 1_000);

@@ -208,7 +208,7 @@ impl<W: Write> Relay<W> {
         self.prove(code.number(), now);
     }
 
-    pub(super) fn receipt(&mut self, now: Now) {
+    pub(super) fn receipt(&mut self, now: Now) -> Signed<Receipt> {
         let receipt = Receipt {
             session: self.session,
             manifest: self.manifest,
@@ -222,6 +222,7 @@ impl<W: Write> Relay<W> {
         self.receipted_at = now;
         let signed = Signed::sign(&receipt, &people::receipt_key());
         self.write(Kind::Receipt, &wire::encode(&signed));
+        signed
     }
 }
 
