@@ -22,6 +22,11 @@ fn main() -> anyhow::Result<()> {
     let mut cases: Vec<(&str, Start, Latency)> = vec![
         ("X server alone", Stage::x_server, Latency::default()),
         ("Sightline", Stage::sightline, Latency::default()),
+        (
+            "Sightline, recording nothing",
+            Stage::unrecorded,
+            Latency::default(),
+        ),
         ("TigerVNC, Xvnc", Stage::xvnc, Latency::default()),
     ];
     if vnc::has_scraper() {

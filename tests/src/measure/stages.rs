@@ -8,6 +8,7 @@ use super::echo::{COLOURS, Echo};
 use super::eye::Eye;
 use super::{Chance, Samples};
 use crate::display::Display;
+use crate::false_relay::FalseRelay;
 use crate::vnc;
 use crate::world::World;
 
@@ -73,6 +74,20 @@ impl Stage {
         let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
         let session = world.session(&user, &technician)?;
         Ok(Stage::new(user.name(), &technician)?.over((session, world, technician, user)))
+    }
+
+    /// The same with a relay in this process that records nothing.
+    pub fn unrecorded() -> anyhow::Result<Stage> {
+        let mut world = World::start()?;
+        world.relay.process.0.kill()?;
+        world.relay.process.0.wait()?;
+        let keys = world.folder().join("relay");
+        let relay = FalseRelay::start(&keys, &world.relay_address, None, None)?;
+        let user = Display::start(USER.0, USER.1)?;
+        let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
+        let session = world.session(&user, &technician)?;
+        let stage = Stage::new(user.name(), &technician)?;
+        Ok(stage.over((session, relay, world, technician, user)))
     }
 
     /// `Xvnc` as the user's X server, and `vncviewer`.
