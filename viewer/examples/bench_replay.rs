@@ -1,7 +1,7 @@
 //! How fast a long recording opens, is sought and is played: `bench_replay [--hours N]`, 8 if not said.
 //!
 //! The recording is made by the real encoder, sealer and writer. Its minutes are alike: half a minute of scrolling 1080p text at
-//! 30 updates a second, then, by turns, typing (6 keys a second, each with its pixels) and pauses; a whole picture every 30 s,
+//! 30 updates a second, then, by turns, typing (6 keys a second, each with its pixels) and pauses; a whole picture as the agent sends them,
 //! as the agent makes them. It is removed at the end.
 
 use std::fs::File;
@@ -17,7 +17,7 @@ use sightline_ends::content::{Input, Layout};
 use sightline_ends::keys::{AuditorKey, ClassKeys};
 use sightline_ends::seal::{AGENT_PICTURE, Sealer, TECHNICIAN_INPUT};
 use sightline_ends::session::{seal_start, seal_update};
-use sightline_picture::{Encoder, Kind as Update, Rect};
+use sightline_picture::{Encoder, Kind as Update, Rect, Starts};
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, Digest, SessionId};
@@ -148,10 +148,11 @@ impl Minute {
     fn encode() -> anyhow::Result<Minute> {
         let mut encoder = Encoder::new(SCREEN.0, SCREEN.1)?;
         let mut moments = Vec::new();
+        let mut starts = Starts::default();
         for second in 0..MINUTE {
             for tick in 0..RATE {
                 let at = second * SECOND + tick * SECOND / RATE;
-                let whole = second % 30 == 0 && tick == 0;
+                let whole = second % 30 == 0 && tick == 0 || starts.due();
                 let typing = second >= 30 && second % 10 < 5 && tick % 5 == 0;
                 if second < 30 {
                     scroll(&mut encoder, (second * RATE + tick) as u32);
@@ -165,6 +166,7 @@ impl Minute {
                     moments.push((at, Moment::Start));
                 }
                 if (whole || encoder.pending()) && encoder.encode(kind, &mut update) {
+                    starts.sent(kind, update.len());
                     moments.push((at, Moment::Update(update)));
                 }
             }

@@ -11,7 +11,7 @@ use sightline_ends::content::{Layout, Scene};
 use sightline_ends::seal::Sealer;
 use sightline_ends::session::{seal_scene, seal_start, seal_update};
 use sightline_link::Bytes;
-use sightline_picture::{Encoder, Kind, PictureError, Rect};
+use sightline_picture::{Encoder, Kind, PictureError, Rect, Starts};
 use sightline_program::clock::{Clock, unix_ms};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -149,6 +149,7 @@ struct Work<'a> {
     /// The next update is whole, and all of the screen is read for it.
     whole: bool,
     last_whole: Instant,
+    starts: Starts,
     /// Something was sent since the last whole picture.
     changed: bool,
     /// What the screen said beside its pixels, while paused.
@@ -176,6 +177,7 @@ fn run(
         damaged: true,
         whole: true,
         last_whole: Instant::now(),
+        starts: Starts::default(),
         changed: false,
         missed: Woken::default(),
     };
@@ -251,12 +253,13 @@ impl Work<'_> {
             encoder.patch(area, pixels);
         })?;
         self.damaged = false;
-        let whole = self.whole || due;
+        let whole = self.whole || due || self.starts.due();
         let kind = if whole { Kind::Whole } else { Kind::Delta };
         let mut update = Vec::new();
         if !self.encoder.encode(kind, &mut update) {
             return Ok(());
         }
+        self.starts.sent(kind, update.len());
         if whole {
             self.send_start();
         }

@@ -80,6 +80,7 @@ mod merge;
 mod palette;
 mod residual;
 mod scroll;
+mod starts;
 mod stream;
 mod wire;
 mod writer;
@@ -88,6 +89,7 @@ pub use canvas::{Canvas, Rect};
 pub use decoder::Decoder;
 pub use encoder::{Encoder, Kind};
 pub use error::PictureError;
+pub use starts::Starts;
 
 /// Longest side of a screen in pixels: what X11 and all current graphics cards can show as one surface.
 pub const MAX_SIDE: u32 = 16_384;
