@@ -48,7 +48,8 @@ pub fn find_in_files(path: &Path, needles: &[Vec<u8>]) -> anyhow::Result<Vec<boo
             for entry in std::fs::read_dir(&path)? {
                 open.push(entry?.path());
             }
-        } else {
+        } else if path.is_file() {
+            // Sockets hold nothing.
             search(File::open(&path)?, needles, &mut found)?;
         }
     }

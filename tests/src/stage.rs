@@ -154,9 +154,14 @@ impl Stage {
             })
     }
 
+    /// The viewer's window.
+    pub fn viewer_window(&self) -> anyhow::Result<Window> {
+        self.technician.wait_window("Sightline", SOON)
+    }
+
     /// The viewer's window, with the pointer in the middle of its picture.
     pub fn point_at_picture(&self) -> anyhow::Result<Window> {
-        let window = self.technician.wait_window("Sightline", SOON)?;
+        let window = self.viewer_window()?;
         let (x, y, width, height) = self.technician.place(window)?;
         self.technician
             .move_to(x + width as i32 / 2, y + height as i32 / 2)?;
