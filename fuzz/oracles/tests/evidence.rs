@@ -1,18 +1,6 @@
 //! The promise of the recording: what is whole is what was sent, and everything else is named.
 
-use sightline_oracles::evidence::{Ending, long, mutations, story, trusted, verify, word};
-
-/// xorshift: chance that repeats.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides.max(1) as u64) as usize
-    }
-}
+use sightline_oracles::evidence::{Dice, Ending, long, mutations, story, trusted, verify, word};
 
 #[test]
 fn a_thousand_honest_sessions_raise_no_alarm() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use sightline_oracles::evidence::{
-    Ending, Mutation, entries, lies, mutations, sample, story, trusted, verify, word,
+    Dice, Ending, Mutation, entries, lies, mutations, sample, story, trusted, verify, word,
 };
 
 /// Honest sessions that both look at.
@@ -16,18 +16,6 @@ const TAMPERED: usize = 2;
 
 /// Sessions to which two or three things are done.
 const CHANGED_TWICE: u64 = 600;
-
-/// xorshift: chance that repeats.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides.max(1) as u64) as usize
-    }
-}
 
 /// A file of the repository's `tests`.
 fn tests(name: &str) -> PathBuf {

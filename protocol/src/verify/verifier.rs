@@ -81,13 +81,23 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The exit code that says it: 0, or that of the first finding.
-    pub fn exit_code(&self) -> u8 {
+    /// The fault that counts, the first one; none if it is whole.
+    fn fault(&self) -> Option<Fault> {
         match (self.findings.first(), self.state) {
-            (Some(first), _) => first.fault.exit_code(),
-            (None, State::Whole) => 0,
-            (None, _) => Fault::Unclean.exit_code(),
+            (Some(first), _) => Some(first.fault),
+            (None, State::Whole) => None,
+            (None, _) => Some(Fault::Unclean),
         }
+    }
+
+    /// The exit code that says it.
+    pub fn exit_code(&self) -> u8 {
+        self.fault().map_or(0, Fault::exit_code)
+    }
+
+    /// `whole`, or the word of the fault that counts.
+    pub fn word(&self) -> &'static str {
+        self.fault().map_or("whole", Fault::word)
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use sightline_oracles::evidence::{long, signed_bundle};
+use sightline_oracles::evidence::{long, signed_trusted};
 use sightline_protocol::record::OVERHEAD;
 use sightline_protocol::recording::{Entry, RecordingReader};
 use sightline_protocol::wire;
@@ -26,7 +26,7 @@ fn main() -> anyhow::Result<()> {
     let gigabytes = option("--gb", 1)?;
     let folder = tempfile::tempdir_in(std::env::current_dir()?.join("target"))?;
     let bundle = folder.path().join("org.bundle");
-    std::fs::write(&bundle, wire::encode(&signed_bundle()))?;
+    std::fs::write(&bundle, wire::encode(&signed_trusted()))?;
     speed(folder.path(), &bundle, gigabytes * 1_000_000_000)?;
     proof(folder.path())
 }

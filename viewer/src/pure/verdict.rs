@@ -27,11 +27,7 @@ impl Checked {
     pub fn word(&self) -> &'static str {
         match &self.verdict {
             Err(finding) => finding.fault.word(),
-            Ok(verdict) => match (verdict.findings.first(), verdict.state) {
-                (Some(first), _) => first.fault.word(),
-                (None, State::Whole) => "whole",
-                (None, _) => Fault::Unclean.word(),
-            },
+            Ok(verdict) => verdict.word(),
         }
     }
 

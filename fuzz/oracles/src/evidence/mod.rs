@@ -1,5 +1,6 @@
 //! Recordings of honest sessions, played in virtual time over a bad network, and everything that can be done to them.
 
+mod dice;
 mod entries;
 mod lies;
 mod long;
@@ -8,17 +9,13 @@ mod retell;
 mod sample;
 mod story;
 
+pub use dice::Dice;
 pub use entries::{Raw, entries, file, start_of};
 pub use lies::{Lie, lies};
 pub use long::long;
 pub use mutate::{Mutation, check, fuzz_seeds, mutations};
 pub use sample::{SESSION, Sample, sample};
 pub use story::{Ending, Story, story, told};
-
-/// The same as its file holds it.
-pub fn signed_bundle() -> sightline_protocol::statement::Signed<OrgBundle> {
-    crate::people::signed_bundle()
-}
 
 /// The bundle by which the stories are verified.
 pub fn trusted() -> OrgBundle {
@@ -35,7 +32,7 @@ use std::io::Cursor;
 use sightline_protocol::recording::RecordingReader;
 use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::OrgBundle;
-use sightline_protocol::verify::{Before, Fault, Finding, Place, State, Verdict, Verifier};
+use sightline_protocol::verify::{Before, Fault, Finding, Place, Verdict, Verifier};
 
 /// What `sightline verify` does with a file, in memory: the verdict's state, its first fault, and the verdict.
 pub fn verify(bytes: &[u8], trusted: &OrgBundle) -> Result<Verdict, Finding> {
@@ -63,10 +60,6 @@ pub fn verify(bytes: &[u8], trusted: &OrgBundle) -> Result<Verdict, Finding> {
 pub fn word(verdict: &Result<Verdict, Finding>) -> &'static str {
     match verdict {
         Err(finding) => finding.fault.word(),
-        Ok(verdict) => match (verdict.findings.first(), verdict.state) {
-            (Some(first), _) => first.fault.word(),
-            (None, State::Whole) => "whole",
-            (None, _) => Fault::Unclean.word(),
-        },
+        Ok(verdict) => verdict.word(),
     }
 }
