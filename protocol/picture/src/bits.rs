@@ -22,22 +22,22 @@ pub(crate) fn take_varint<E>(mut next: impl FnMut() -> Result<u8, E>) -> Result<
     Ok(None)
 }
 
-/// Bytes of a row of `width` indices of 2^`depth` bits.
-pub(crate) fn packed_row(width: usize, depth: u8) -> usize {
-    (width << depth).div_ceil(8)
+/// Bytes of a line of `count` indices of 2^`depth` bits.
+pub(crate) fn packed_length(count: usize, depth: u8) -> usize {
+    (count << depth).div_ceil(8)
 }
 
-/// Appends one row of indices, each below 2^(2^depth), lowest bits first.
-pub(crate) fn pack_row(indices: &[u8], depth: u8, out: &mut Vec<u8>) {
+/// Appends one line of indices, each below 2^(2^depth), lowest bits first.
+pub(crate) fn pack(indices: &[u8], depth: u8, out: &mut Vec<u8>) {
     match depth {
-        0 => pack::<8>(indices, out),
-        1 => pack::<4>(indices, out),
-        2 => pack::<2>(indices, out),
+        0 => pack_group::<8>(indices, out),
+        1 => pack_group::<4>(indices, out),
+        2 => pack_group::<2>(indices, out),
         _ => out.extend_from_slice(indices),
     }
 }
 
-fn pack<const PER_BYTE: usize>(indices: &[u8], out: &mut Vec<u8>) {
+fn pack_group<const PER_BYTE: usize>(indices: &[u8], out: &mut Vec<u8>) {
     let (groups, rest) = indices.as_chunks::<PER_BYTE>();
     out.extend(groups.iter().map(join));
     if !rest.is_empty() {
@@ -52,17 +52,17 @@ fn join<const PER_BYTE: usize>(group: &[u8; PER_BYTE]) -> u8 {
     (0..PER_BYTE).fold(0, |byte, i| byte | group[i] << (i * bits))
 }
 
-/// Undoes [`pack_row`]: fills `indices` from `packed`, which has [`packed_row`] bytes.
-pub(crate) fn unpack_row(packed: &[u8], depth: u8, indices: &mut [u8]) {
+/// Undoes [`pack`]: fills `indices` from `packed`, which has [`packed_length`] bytes.
+pub(crate) fn unpack(packed: &[u8], depth: u8, indices: &mut [u8]) {
     match depth {
-        0 => unpack::<8>(packed, indices),
-        1 => unpack::<4>(packed, indices),
-        2 => unpack::<2>(packed, indices),
+        0 => unpack_group::<8>(packed, indices),
+        1 => unpack_group::<4>(packed, indices),
+        2 => unpack_group::<2>(packed, indices),
         _ => indices.copy_from_slice(packed),
     }
 }
 
-fn unpack<const PER_BYTE: usize>(packed: &[u8], indices: &mut [u8]) {
+fn unpack_group<const PER_BYTE: usize>(packed: &[u8], indices: &mut [u8]) {
     let (groups, rest) = indices.as_chunks_mut::<PER_BYTE>();
     for (group, &byte) in groups.iter_mut().zip(packed) {
         *group = split(byte);
@@ -111,10 +111,10 @@ mod tests {
                 let limit = 1u32 << (1 << depth);
                 let indices: Vec<u8> = (0..width).map(|i| (i * 7 % limit) as u8).collect();
                 let mut packed = Vec::new();
-                pack_row(&indices, depth, &mut packed);
-                assert_eq!(packed.len(), packed_row(indices.len(), depth));
+                pack(&indices, depth, &mut packed);
+                assert_eq!(packed.len(), packed_length(indices.len(), depth));
                 let mut back = vec![0; indices.len()];
-                unpack_row(&packed, depth, &mut back);
+                unpack(&packed, depth, &mut back);
                 assert_eq!(back, indices);
             }
         }

@@ -1,13 +1,14 @@
 //! The receiver's side: updates from anywhere, checked as they are read, onto a canvas.
 
-use crate::bits::{packed_row, take_varint, unpack_row};
+use crate::bands;
+use crate::bits::take_varint;
 use crate::grid::Grid;
 use crate::later::{Later, Stroke};
 use crate::palette::{MAX_COLOURS, Palettes, capacity};
 use crate::residual::{PLANES, Planes, Predictor};
 use crate::stream::{self, Inflate, Section};
 use crate::wire::*;
-use crate::{Canvas, PictureError, Rect, TILE, TILE_AREA};
+use crate::{Canvas, PictureError, Rect, TILE_AREA};
 
 /// Rebuilds an encoder's screen from its updates.
 pub struct Decoder {
@@ -226,7 +227,7 @@ impl Painter {
         Painter {
             palettes: Palettes::new(),
             planes: Planes::new(),
-            packed: vec![0; TILE_AREA],
+            packed: vec![0; bands::MAX_PACKED],
         }
     }
 
@@ -247,9 +248,8 @@ impl Painter {
                     for (pixel, bytes) in pixels.iter_mut().zip(palette.as_chunks().0) {
                         *pixel = u32::from_le_bytes(*bytes);
                     }
-                    let length = packed_row(area.width as usize, depth) * area.height as usize;
                     let palette = &pixels[..usize::from(colours)];
-                    paint_palette(canvas, area, depth, palette, &rest[..length])?;
+                    paint_palette(canvas, area, depth, palette, rest)?;
                 }
                 Stroke::Photo {
                     area,
@@ -281,19 +281,18 @@ fn paint_palette(
     palette: &[u32],
     packed: &[u8],
 ) -> Result<(), PictureError> {
-    let stride = packed_row(area.width as usize, depth);
+    let mut indices = [0u8; TILE_AREA];
+    let indices = &mut indices[..area.area() as usize];
+    let width = area.width as usize;
+    let highest = bands::unpack_into(packed, depth, width, indices);
+    if usize::from(highest) >= palette.len() {
+        return Err(PictureError::Malformed("index outside its palette"));
+    }
     let mut colours = [0; MAX_COLOURS];
     colours[..palette.len()].copy_from_slice(palette);
-    let mut indices = [0u8; TILE as usize];
-    for (y, row) in (area.y..).zip(packed.chunks_exact(stride)) {
-        let indices = &mut indices[..area.width as usize];
-        unpack_row(row, depth, indices);
-        let highest = indices.iter().fold(0, |highest, &index| index.max(highest));
-        if usize::from(highest) >= palette.len() {
-            return Err(PictureError::Malformed("index outside its palette"));
-        }
+    for (y, row) in (area.y..).zip(indices.chunks_exact(width)) {
         let span = canvas.span_mut(area.x, y, area.width);
-        for (pixel, &index) in span.iter_mut().zip(&*indices) {
+        for (pixel, &index) in span.iter_mut().zip(row) {
             *pixel = colours[usize::from(index)];
         }
     }
@@ -454,9 +453,10 @@ impl Reader<'_> {
 
     fn palette(&mut self, area: Rect) -> Result<(), PictureError> {
         let (depth, slot) = self.palette_head()?;
-        let stride = packed_row(area.width as usize, depth);
-        let packed = &mut self.painter.packed[..stride * area.height as usize];
-        self.ops.fill(packed)?;
+        let size = (area.width as usize, area.height as usize);
+        let bytes = &mut self.painter.packed[..];
+        let length = bands::read(size, depth, bytes, |slot| self.ops.fill(slot))?;
+        let packed = &bytes[..length];
         let palette = self.painter.palettes.palette(depth, slot);
         match &mut self.later {
             Some(later) => {
@@ -477,14 +477,21 @@ impl Reader<'_> {
     fn palette_head(&mut self) -> Result<(u8, u8), PictureError> {
         let head = self.ops.byte()?;
         let (depth, slot) = (head & 3, head >> 2 & 7);
-        if head & !(PALETTE_FOLLOWS | 0x1F) != 0 {
+        let grows = head & PALETTE_GROWS != 0;
+        if head & 0x80 != 0 || grows && head & PALETTE_FOLLOWS == 0 {
             return Err(PictureError::Malformed("unknown palette head"));
         }
         if head & PALETTE_FOLLOWS == 0 {
             return Ok((depth, slot));
         }
         let count = usize::from(self.ops.byte()?) + 1;
-        if count > capacity(depth) {
+        let palettes = &mut self.painter.palettes;
+        let known = if grows {
+            palettes.palette(depth, slot).len()
+        } else {
+            0
+        };
+        if known + count > capacity(depth) {
             return Err(PictureError::Malformed("too many colours"));
         }
         let mut bytes = [0; 3 * MAX_COLOURS];
@@ -493,7 +500,11 @@ impl Reader<'_> {
         for (colour, bytes) in colours.iter_mut().zip(bytes.as_chunks().0) {
             *colour = to_pixel(*bytes);
         }
-        self.painter.palettes.set(depth, slot, &colours[..count]);
+        if grows {
+            palettes.extend(depth, slot, &colours[..count]);
+        } else {
+            palettes.set(depth, slot, &colours[..count]);
+        }
         Ok((depth, slot))
     }
 

@@ -6,14 +6,14 @@
 //! Absent here: files, sockets, clocks, threads, randomness, unsafe code, and every other crate of the house.
 //! What arrives at the decoder is hostile until decoded: see *Limits*.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //!
 //! `varint` is LEB128 of a `u32`: seven bits a byte, lowest first, at most five bytes. A colour is three bytes, red,
 //! green, blue. `[n]` is n bytes.
 //!
 //! ```text
 //! update   = version[1] kind[1] number[1] size? section section      nothing may follow
-//! version  = 1
+//! version  = 2
 //! kind     = 0 delta | 1 whole
 //! number   = 0 in a whole, then one more for each delta, modulo 256
 //! size     = width:varint height:varint                              in a whole only
@@ -45,14 +45,17 @@
 //!
 //! ```text
 //! solid    = colour
-//! palette  = head[1] (count-1[1] colour{count})? indices
-//! head     = bits 0-1: depth 0, 1, 2, 3 for 1, 2, 4, 8 bits an index; bits 2-4: slot; bit 5: the palette follows
+//! palette  = head[1] (count-1[1] colour{count})? band*
+//! head     = bits 0-1: depth 0, 1, 2, 3 for 1, 2, 4, 8 bits an index; bits 2-4: slot; bit 5: colours follow;
+//!            bit 6 (only with bit 5): they are added to the slot's palette instead of replacing it
+//! band     = height-1[1] indices
 //! photo    = predictor[1]                                            1 left, 2 up, 3 gradient
 //! ```
 //!
-//! For each depth both sides remember the last eight palettes that were sent, in slots 0 to 7; a palette that follows
-//! goes to the slot that its head names. A whole empties all slots. A palette has at most 2^bits colours, and every index is
-//! below its count. Indices go row by row, lowest bits first, each row starting on a new byte.
+//! For each depth both sides remember the last eight palettes that were sent, in slots 0 to 7; colours that follow
+//! go to the slot that the head names. A whole empties all slots. A palette has at most 2^bits colours, and every index is
+//! below its count. The bands of an area lie one below the other and their heights sum up to its own. In a band indices go column
+//! by column, each from the top, lowest bits first, each column starting on a new byte.
 //!
 //! A photo has three times width×height bytes in `residuals`: a plane of green, one of red minus green, one of blue minus green, all
 //! modulo 256, and each byte minus its prediction. With l, u and c the neighbours at the left, above, and above left in the
@@ -69,6 +72,7 @@
 //! update. A decoder holds the screen and about 2 MB.
 
 mod anchors;
+mod bands;
 mod bits;
 mod canvas;
 mod decoder;

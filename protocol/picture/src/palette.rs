@@ -29,13 +29,15 @@ pub(crate) fn capacity(depth: u8) -> usize {
     1 << (1 << depth)
 }
 
-/// Turns pixels into sorted colours and indices.
+/// Turns pixels into colours and indices.
 pub(crate) struct Palettizer {
     keys: Box<[u32; TABLE]>,
     ids: Box<[u8; TABLE]>,
-    /// In rising order after [`Palettizer::run`] said yes.
-    pub(crate) colours: Vec<u32>,
-    /// One for each pixel, into `colours`.
+    /// As met.
+    colours: Vec<u32>,
+    /// The colours in rising order, each with its index, as [`entry`] puts them; after [`Palettizer::run`] said yes.
+    pub(crate) met: Vec<u32>,
+    /// One for each pixel, in the order in which colours were met.
     pub(crate) indices: Vec<u8>,
 }
 
@@ -45,6 +47,7 @@ impl Palettizer {
             keys: Box::new([EMPTY; TABLE]),
             ids: Box::new([0; TABLE]),
             colours: Vec::with_capacity(MAX_COLOURS),
+            met: Vec::with_capacity(MAX_COLOURS),
             indices: Vec::with_capacity(TILE_AREA),
         }
     }
@@ -94,57 +97,32 @@ impl Palettizer {
         Some(self.ids[slot])
     }
 
-    /// Sorted palettes are the same for the same colours, wherever each was met first.
+    /// Sorted colours are quickly looked for in palettes.
     fn sort(&mut self) {
-        let mut order: [u32; MAX_COLOURS] = [0; MAX_COLOURS];
-        let count = self.colours.len();
-        for (i, slot) in order.iter_mut().enumerate().take(count) {
-            *slot = self.colours[i] << 8 | i as u32;
-        }
-        order[..count].sort_unstable();
-        let mut ranks = [0u8; MAX_COLOURS];
-        for (rank, entry) in order[..count].iter().enumerate() {
-            ranks[(entry & 0xFF) as usize] = rank as u8;
-            self.colours[rank] = entry >> 8;
-        }
-        self.translate(&ranks);
-    }
-
-    /// Replaces the colours by another palette that has them all.
-    pub(crate) fn adopt(&mut self, palette: &[u32]) {
-        if palette == self.colours {
-            return;
-        }
-        let mut ranks = [0u8; MAX_COLOURS];
-        let mut at = 0;
-        for (rank, colour) in ranks.iter_mut().zip(&self.colours) {
-            at += palette[at..]
-                .iter()
-                .position(|other| other == colour)
-                .unwrap_or(0);
-            *rank = at as u8;
-        }
-        self.translate(&ranks);
-    }
-
-    fn translate(&mut self, ranks: &[u8; MAX_COLOURS]) {
-        for index in &mut self.indices {
-            *index = ranks[usize::from(*index)];
-        }
+        self.met.clear();
+        self.met.extend(
+            (0..)
+                .zip(&self.colours)
+                .map(|(id, colour)| entry(*colour, id)),
+        );
+        self.met.sort_unstable();
     }
 }
 
-/// The palettes both sides remember.
+/// A colour and its index in one number, in the order of colours.
+fn entry(colour: u32, id: u32) -> u32 {
+    colour << 8 | id
+}
+
+/// The palettes both sides remember, by slot.
 pub(crate) struct Palettes {
     slots: Vec<Vec<u32>>,
-    next: [u8; 4],
 }
 
 impl Palettes {
     pub(crate) fn new() -> Palettes {
         Palettes {
             slots: vec![Vec::new(); 4 * SLOTS],
-            next: [0; 4],
         }
     }
 
@@ -158,22 +136,12 @@ impl Palettes {
     }
 
     pub(crate) fn set(&mut self, depth: u8, slot: u8, colours: &[u32]) {
-        let place = &mut self.slots[index(depth, slot)];
-        place.clear();
-        place.extend_from_slice(colours);
+        self.slots[index(depth, slot)].clear();
+        self.extend(depth, slot, colours);
     }
 
-    /// A slot of this depth whose palette has all of `colours` (sorted).
-    pub(crate) fn find(&self, depth: u8, colours: &[u32]) -> Option<u8> {
-        (0..SLOTS as u8).find(|&slot| includes(self.palette(depth, slot), colours))
-    }
-
-    /// Remembers a palette in place of the oldest of its depth, and says where.
-    pub(crate) fn insert(&mut self, depth: u8, colours: &[u32]) -> u8 {
-        let slot = self.next[usize::from(depth)];
-        self.next[usize::from(depth)] = (slot + 1) % SLOTS as u8;
-        self.set(depth, slot, colours);
-        slot
+    pub(crate) fn extend(&mut self, depth: u8, slot: u8, colours: &[u32]) {
+        self.slots[index(depth, slot)].extend_from_slice(colours);
     }
 }
 
@@ -181,15 +149,110 @@ fn index(depth: u8, slot: u8) -> usize {
     usize::from(depth & 3) * SLOTS + usize::from(slot & 7)
 }
 
-/// Whether the sorted `palette` has all of the sorted `colours`.
-fn includes(palette: &[u32], colours: &[u32]) -> bool {
-    if palette.len() < colours.len() {
-        return false;
+/// The sender's view of the palettes: which serves an area, and what it lacks. Palettes grow, so that a colour keeps its index from
+/// tile to tile and the same letter the same bytes.
+pub(crate) struct Book {
+    pages: Vec<Page>,
+    /// Counts the areas, to know which page was used last.
+    clock: u64,
+    /// For an index of the palettizer that of the palette.
+    pub(crate) ids: Box<[u8; MAX_COLOURS]>,
+    /// Colours that the palette got for this area.
+    pub(crate) added: Vec<u32>,
+}
+
+#[derive(Clone, Default)]
+struct Page {
+    /// Colours and their indices, in rising order.
+    entries: Vec<u32>,
+    used: u64,
+}
+
+/// How an area gets its palette.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) slot: u8,
+    /// The palette begins anew with [`Book::added`]; else they are added.
+    pub(crate) fresh: bool,
+}
+
+impl Book {
+    pub(crate) fn new() -> Book {
+        Book {
+            pages: vec![Page::default(); 4 * SLOTS],
+            clock: 0,
+            ids: Box::new([0; MAX_COLOURS]),
+            added: Vec::with_capacity(MAX_COLOURS),
+        }
     }
-    let mut rest = palette.iter();
-    colours
-        .iter()
-        .all(|colour| rest.find(|&other| other >= colour) == Some(colour))
+
+    pub(crate) fn clear(&mut self) {
+        self.pages.fill(Page::default());
+    }
+
+    /// Chooses a palette of this depth for the colours that the palettizer met, and completes it.
+    pub(crate) fn choose(&mut self, depth: u8, met: &[u32]) -> Choice {
+        self.clock += 1;
+        let first = index(depth, 0);
+        let pages = &self.pages[first..first + SLOTS];
+        let lacking = pages.iter().map(|page| page.lacks(met));
+        let best = (0..).zip(lacking).min_by_key(|(_, lacks)| *lacks);
+        let fits = |&(slot, lacks): &(usize, usize)| {
+            lacks == 0
+                || lacks * 2 <= met.len() && pages[slot].entries.len() + lacks <= capacity(depth)
+        };
+        let (slot, fresh) = match best.filter(fits) {
+            Some((slot, _)) => (slot, false),
+            None => (oldest(pages), true),
+        };
+        self.complete(first + slot, fresh, met);
+        let slot = slot as u8;
+        Choice { slot, fresh }
+    }
+
+    fn complete(&mut self, page: usize, fresh: bool, met: &[u32]) {
+        let page = &mut self.pages[page];
+        page.used = self.clock;
+        if fresh {
+            page.entries.clear();
+        }
+        self.added.clear();
+        let mut next = page.entries.len();
+        let mut at = 0;
+        for &new in met {
+            let place = page.entries[at..]
+                .iter()
+                .position(|other| other >> 8 >= new >> 8);
+            at = place.map_or(page.entries.len(), |place| at + place);
+            if page
+                .entries
+                .get(at)
+                .is_none_or(|other| other >> 8 != new >> 8)
+            {
+                page.entries.insert(at, entry(new >> 8, next as u32));
+                self.added.push(new >> 8);
+                next += 1;
+            }
+            self.ids[(new & 0xFF) as usize] = page.entries[at] as u8;
+        }
+    }
+}
+
+impl Page {
+    /// How many of the sorted colours are missing.
+    fn lacks(&self, met: &[u32]) -> usize {
+        let mut rest = self.entries.iter().map(|other| other >> 8).peekable();
+        let lacking = met.iter().map(|new| new >> 8).filter(|&colour| {
+            while rest.next_if(|&other| other < colour).is_some() {}
+            rest.peek() != Some(&colour)
+        });
+        lacking.count()
+    }
+}
+
+fn oldest(pages: &[Page]) -> usize {
+    let oldest = (0..pages.len()).min_by_key(|&slot| pages[slot].used);
+    oldest.unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -197,14 +260,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_sorted_and_indices_follow() {
+    fn colours_are_sorted_and_indices_are_as_met() {
         let pixels = [9, 9, 3, 7, 3, 0xFF_FFFF];
         let mut palettizer = Palettizer::new();
         assert!(palettizer.run(&pixels));
-        assert_eq!(palettizer.colours, [3, 7, 9, 0xFF_FFFF]);
-        assert_eq!(palettizer.indices, [2, 2, 0, 1, 0, 3]);
-        palettizer.adopt(&[1, 3, 7, 8, 9, 0xFF_FFFF]);
-        assert_eq!(palettizer.indices, [4, 4, 1, 2, 1, 5]);
+        let met = [(3, 1), (7, 2), (9, 0), (0xFF_FFFF, 3)];
+        assert_eq!(palettizer.met, met.map(|(colour, id)| entry(colour, id)));
+        assert_eq!(palettizer.indices, [0, 0, 1, 2, 1, 3]);
     }
 
     #[test]
@@ -215,13 +277,51 @@ mod tests {
         assert!(!palettizer.run(&pixels));
     }
 
+    fn met(colours: &[u32]) -> Vec<u32> {
+        colours
+            .iter()
+            .zip(0..)
+            .map(|(&colour, id)| entry(colour, id))
+            .collect()
+    }
+
     #[test]
-    fn wider_palettes_serve() {
-        let mut palettes = Palettes::new();
-        let slot = palettes.insert(2, &[1, 4, 6, 8, 9]);
-        assert_eq!(palettes.find(2, &[4, 8]), Some(slot));
-        assert_eq!(palettes.find(2, &[4, 5]), None);
-        assert_eq!(palettes.find(1, &[4, 8]), None);
-        assert_eq!(palettes.find(2, &[9, 10]), None);
+    fn palettes_grow_and_colours_keep_their_indices() {
+        let mut book = Book::new();
+        let first = book.choose(2, &met(&[1, 4, 6, 8, 9]));
+        assert!(first.fresh);
+        assert_eq!(book.added, [1, 4, 6, 8, 9]);
+        let grown = book.choose(2, &met(&[4, 5, 8, 9]));
+        assert_eq!(
+            grown,
+            Choice {
+                fresh: false,
+                ..first
+            }
+        );
+        assert_eq!(book.added, [5]);
+        assert_eq!(book.ids[..4], [1, 5, 3, 4]);
+        assert_eq!(book.choose(2, &met(&[5, 6])), grown);
+        assert_eq!(book.added, []);
+        assert_eq!(book.ids[..2], [5, 2]);
+        assert!(book.choose(1, &met(&[4, 5, 6])).fresh);
+        assert!(book.choose(2, &met(&[20, 21, 22])).fresh);
+    }
+
+    #[test]
+    fn the_palette_not_used_for_longest_is_replaced() {
+        let mut book = Book::new();
+        let slots: Vec<u8> = (0..8)
+            .map(|i| book.choose(0, &met(&[i, i + 100])).slot)
+            .collect();
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7]);
+        book.choose(0, &met(&[0, 100]));
+        assert_eq!(
+            book.choose(0, &met(&[50, 51])),
+            Choice {
+                slot: 1,
+                fresh: true
+            }
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! How changes are said: the ops and residuals of one update, into the two streams.
 
 use crate::anchors::Move;
-use crate::bits::{pack_row, put_varint};
-use crate::palette::{Palettes, Palettizer, depth_for};
+use crate::bands::Cutter;
+use crate::bits::put_varint;
+use crate::palette::{Book, Palettizer, depth_for};
 use crate::residual::Planes;
 use crate::stream::{self, Deflate};
 use crate::wire::*;
@@ -18,8 +19,9 @@ const KEEP: usize = 1024 * 1024;
 pub(crate) struct Writer {
     ops: Deflate,
     residuals: Deflate,
-    palettes: Palettes,
+    palettes: Book,
     palettizer: Palettizer,
+    cutter: Cutter,
     planes: Planes,
     /// The pixels of one tile.
     pixels: Vec<u32>,
@@ -38,8 +40,9 @@ impl Writer {
         Ok(Writer {
             ops: Deflate::new(stream::OPS_LEVEL, stream::OPS_WINDOW)?,
             residuals: Deflate::new(stream::RESIDUALS_LEVEL, stream::RESIDUALS_WINDOW)?,
-            palettes: Palettes::new(),
+            palettes: Book::new(),
             palettizer: Palettizer::new(),
+            cutter: Cutter::default(),
             planes: Planes::new(),
             pixels: Vec::with_capacity(TILE_AREA),
             raw: Vec::new(),
@@ -103,7 +106,7 @@ impl Writer {
             put_colour(&mut self.raw, self.pixels[0]);
         } else if self.palettizer.run(&self.pixels) && self.palette_pays() {
             head.put(OP_PALETTE, &mut self.raw);
-            self.put_palette(part.width as usize);
+            self.put_palette(&part);
         } else {
             head.put(OP_PHOTO, &mut self.raw);
             let (predictor, residuals) = self.planes.split(&self.pixels, part.width as usize);
@@ -120,28 +123,31 @@ impl Writer {
 
     /// Whether the palette and indices are shorter than residuals, which take about half of their three bytes a pixel.
     fn palette_pays(&self) -> bool {
-        let colours = self.palettizer.colours.len();
+        let colours = self.palettizer.met.len();
         let (area, depth) = (self.pixels.len(), depth_for(colours));
         depth < 3 || 3 * colours + area < 3 * area / 2
     }
 
-    fn put_palette(&mut self, width: usize) {
-        let colours = &self.palettizer.colours;
-        let depth = depth_for(colours.len());
-        if let Some(slot) = self.palettes.find(depth, colours) {
-            self.raw.push(depth | slot << 2);
-            self.palettizer.adopt(self.palettes.palette(depth, slot));
+    fn put_palette(&mut self, part: &Rect) {
+        let Palettizer { met, indices, .. } = &self.palettizer;
+        let depth = depth_for(met.len());
+        let choice = self.palettes.choose(depth, met);
+        let added = &self.palettes.added;
+        let head = depth | choice.slot << 2;
+        if added.is_empty() {
+            self.raw.push(head);
         } else {
-            let slot = self.palettes.insert(depth, colours);
-            self.raw.push(depth | slot << 2 | PALETTE_FOLLOWS);
-            self.raw.push((colours.len() - 1) as u8);
-            for &colour in colours {
+            let grows = if choice.fresh { 0 } else { PALETTE_GROWS };
+            self.raw.push(head | PALETTE_FOLLOWS | grows);
+            self.raw.push((added.len() - 1) as u8);
+            for &colour in added {
                 put_colour(&mut self.raw, colour);
             }
         }
-        for row in self.palettizer.indices.chunks_exact(width) {
-            pack_row(row, depth, &mut self.raw);
-        }
+        let (width, top) = (part.width as usize, (part.y % TILE) as usize);
+        let ids = &self.palettes.ids;
+        let raw = &mut self.raw;
+        self.cutter.put(indices, ids, (width, top), depth, raw);
     }
 
     /// Appends both sections.

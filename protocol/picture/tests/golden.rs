@@ -1,6 +1,6 @@
-//! A recorded conversation, `tests/vectors/picture-v1.bin` of the repository: two-byte lengths (big endian), each followed by an update,
-//! then `picture-v1.fnv`, the checksum of the screen after each. Other decoders can be checked against them; this one
-//! must draw them for as long as it knows version 1. What the encoder makes of the same screens is free to become better.
+//! A recorded conversation, `tests/vectors/picture-v2.bin` of the repository: two-byte lengths (big endian), each followed by an update,
+//! then `picture-v2.fnv`, the checksum of the screen after each. Other decoders can be checked against them; this one
+//! must draw them for as long as it knows version 2. What the encoder makes of the same screens is free to become better.
 
 mod scenes;
 
@@ -66,14 +66,14 @@ fn record(screens: &[Scene]) -> Vec<Vec<u8>> {
 
 #[test]
 fn the_recorded_conversation_is_drawn() {
-    let bytes = std::fs::read(vector("picture-v1.bin")).expect("the vector");
-    let sums = std::fs::read_to_string(vector("picture-v1.fnv")).expect("the checksums");
+    let bytes = std::fs::read(vector("picture-v2.bin")).expect("the vector");
+    let sums = std::fs::read_to_string(vector("picture-v2.fnv")).expect("the checksums");
     let mut sums = sums.lines();
     let mut rest = &bytes[..];
     let mut decoder = Decoder::new();
     while let Some((length, tail)) = rest.split_first_chunk::<2>() {
         let (update, tail) = tail.split_at(usize::from(u16::from_be_bytes(*length)));
-        decoder.decode(update).expect("an update of version 1");
+        decoder.decode(update).expect("an update of version 2");
         let sum = format!("{:016x}", checksum(decoder.canvas().pixels()));
         assert_eq!(sums.next(), Some(sum.as_str()));
         rest = tail;
@@ -102,6 +102,6 @@ fn record_the_conversation() {
         bytes.extend(update);
     }
     std::fs::create_dir_all(vector("")).expect("the folder of vectors");
-    std::fs::write(vector("picture-v1.bin"), bytes).expect("the vector");
-    std::fs::write(vector("picture-v1.fnv"), sums).expect("the checksums");
+    std::fs::write(vector("picture-v2.bin"), bytes).expect("the vector");
+    std::fs::write(vector("picture-v2.fnv"), sums).expect("the checksums");
 }

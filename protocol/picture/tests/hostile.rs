@@ -114,10 +114,10 @@ fn missing_and_repeated_updates_are_noticed() {
 fn other_versions_and_sizes_are_refused() {
     let mut decoder = Decoder::new();
     assert_eq!(
-        decoder.decode(&[2, 1, 0]).err(),
-        Some(PictureError::Version(2))
+        decoder.decode(&[3, 1, 0]).err(),
+        Some(PictureError::Version(3))
     );
-    let oversize = [1, 1, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 0, 0];
+    let oversize = [2, 1, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 0, 0];
     let size = PictureError::Size {
         width: u32::MAX,
         height: 1,
@@ -139,11 +139,11 @@ impl Forger {
     }
 
     fn whole(&mut self, size: &[u8], ops: &[u8]) -> Vec<u8> {
-        self.update(&[&[1, 1, 0], size].concat(), ops)
+        self.update(&[&[2, 1, 0], size].concat(), ops)
     }
 
     fn delta(&mut self, number: u8, ops: &[u8]) -> Vec<u8> {
-        self.update(&[1, 0, number], ops)
+        self.update(&[2, 0, number], ops)
     }
 
     fn update(&mut self, head: &[u8], ops: &[u8]) -> Vec<u8> {
@@ -223,7 +223,7 @@ fn copies_may_overlap() {
 
 #[test]
 fn forged_ops_are_refused() {
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 12] = [
         (&[0x42, 1, 2, 3, 0], "no tile is left out"),
         (
             &[0x42, 1, 2, 3, 0x42, 1, 2, 3, 0x42, 1, 2, 3, 0],
@@ -237,10 +237,23 @@ fn forged_ops_are_refused() {
         (&[0x44, 9, 0], "no unknown predictors"),
         (
             &[
-                0x43, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0,
+                0x43, 0x00, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0,
             ],
             "no empty palettes",
         ),
+        (&[0x43, 0x20, 0, 1, 2, 3, 1], "no bands below the tile"),
+        (
+            &[
+                &[0x43, 0x20, 1, 1, 2, 3, 4, 5, 6, 0][..],
+                &[0; 64],
+                &[0x43, 0x60, 0, 7, 8, 9, 0],
+                &[0; 64],
+                &[0],
+            ]
+            .concat(),
+            "no third colour of one bit",
+        ),
+        (&[0x43, 0x40, 0], "no growth without colours"),
     ];
     let mut decoder = Decoder::new();
     decoder
