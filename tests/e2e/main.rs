@@ -14,3 +14,4 @@ mod replay;
 mod session;
 mod storage;
 mod verify;
+mod workload;

@@ -13,4 +13,5 @@ pub mod proxy;
 pub mod stage;
 pub mod terminal;
 pub mod vnc;
+pub mod workload;
 pub mod world;

@@ -66,11 +66,17 @@ impl Chance {
         Chance(seed)
     }
 
-    fn draw(&mut self) -> u64 {
+    /// Any number.
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        (self.draw() >> 16) % limit
     }
 
     /// Milliseconds in `from..=to`, to the microsecond.
