@@ -28,7 +28,7 @@ pub fn updates(data: &[u8]) {
 
 /// The area that a whole update asks for.
 fn asked_area(update: &[u8]) -> Option<u64> {
-    let mut rest = update.strip_prefix(&[1, 1, 0])?.iter();
+    let mut rest = update.strip_prefix(&[2, 1, 0])?.iter();
     let mut number = || {
         let mut value = 0_u64;
         for shift in (0..35).step_by(7) {
@@ -58,7 +58,7 @@ fn decode(decoder: &mut Decoder, update: &[u8]) {
         }
         Err(_) => {
             // Only a whole picture will do now: the shortest delta there is.
-            let delta = [1, 0, 1, 0, 0];
+            let delta = [2, 0, 1, 0, 0];
             assert_eq!(decoder.decode(&delta).err(), Some(PictureError::NeedsWhole));
         }
     }
@@ -113,7 +113,7 @@ fn varint(mut value: u32, out: &mut Vec<u8>) {
 /// Width, height, then ops and residuals of one update after the other.
 pub fn ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
-    let mut head = vec![1, 1, 0];
+    let mut head = vec![2, 1, 0];
     varint(u32::from(bytes.byte()) + 1, &mut head);
     varint(u32::from(bytes.byte()) + 1, &mut head);
     let mut forger = Forger::new();
@@ -124,7 +124,7 @@ pub fn ops(data: &[u8]) {
         }
         let (ops, residuals) = (bytes.piece(), bytes.piece());
         if number > 0 {
-            head = vec![1, 0, number];
+            head = vec![2, 0, number];
         }
         let update = forger.update(&head, ops, residuals);
         decode(&mut decoder, &update);
