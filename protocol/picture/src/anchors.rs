@@ -5,6 +5,7 @@
 //! only proposes: merging the piece finds whatever the copy gets wrong.
 
 use crate::merge::Piece;
+use crate::shift::{Fate, Move, Offset, Shift, same};
 use crate::{Canvas, RGB, Rect};
 
 /// Pixels of a probe: wide enough that busy ones rarely repeat.
@@ -34,15 +35,9 @@ const FACTOR: u32 = 0x2C92_77B5;
 /// The same to the power of [`PROBE`].
 const LEAVING: u32 = FACTOR.wrapping_pow(PROBE as u32);
 
-/// Width in pixels of the stretches whose rows are compared to measure what moved.
+/// Width in pixels of the stretches that are compared to measure what moved, and from one row of them to the next.
 const STRETCH: u32 = 16;
-
-/// What moved, before and after; both lie in the piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Move {
-    pub(crate) from: Rect,
-    pub(crate) to: Rect,
-}
+const STEP: usize = 3;
 
 /// Room for the search, kept between pieces.
 #[derive(Default)]
@@ -64,13 +59,6 @@ enum Slot {
     },
 }
 
-/// From where a pixel is now to where it was.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Offset {
-    x: i32,
-    y: i32,
-}
-
 impl Finder {
     /// The rectangle that moved, if one explains enough of the changed tiles (their parts in the piece).
     pub(crate) fn find(
@@ -86,7 +74,9 @@ impl Finder {
             return None;
         }
         let offset = self.search(canvas, piece)?;
-        Extent::new(piece.rect, offset)?.measure(canvas, piece)
+        let shift = Shift::new(canvas, piece, offset)?;
+        let found = Extent::default().measure(&shift)?;
+        Some(shift.fit(found))
     }
 
     /// Sets probes in a changed part of the piece, and counts them.
@@ -99,7 +89,7 @@ impl Finder {
             let starts = (0..(new.len() + 1).saturating_sub(PROBE)).step_by(PROBE / 2);
             let stretch = |at: usize| at..at + PROBE;
             let mut starts = starts.filter(|&at| is_busy(&new[stretch(at)]));
-            let place = starts.find(|&at| differ(&new[stretch(at)], &old[stretch(at)]));
+            let place = starts.find(|&at| !same(&new[stretch(at)], &old[stretch(at)]));
             if let Some(at) = place {
                 self.set(hash(&new[stretch(at)]), part.x + at as u32, y);
                 count += 1;
@@ -170,10 +160,8 @@ impl Finder {
 }
 
 /// Measures what an offset explains.
+#[derive(Default)]
 struct Extent {
-    /// The pixels that are in the piece now and were in it before.
-    area: Rect,
-    offset: Offset,
     /// Around the stretches that are explained: left, top, right, bottom.
     bounds: Option<(u32, u32, u32, u32)>,
     /// Stretches that the offset explains.
@@ -185,65 +173,38 @@ struct Extent {
 }
 
 impl Extent {
-    fn new(piece: Rect, offset: Offset) -> Option<Extent> {
-        let (x, width) = overlap(piece.x, piece.width, offset.x)?;
-        let (y, height) = overlap(piece.y, piece.height, offset.y)?;
-        let area = Rect {
-            x,
-            y,
-            width,
-            height,
-        };
-        Some(Extent {
-            area,
-            offset,
-            bounds: None,
-            gain: 0,
-            harm: 0,
-            doubtful: 0,
-        })
-    }
-
-    fn measure(mut self, canvas: &Canvas, piece: &Piece) -> Option<Move> {
-        for y in self.area.y..self.area.y + self.area.height {
-            for x in (self.area.x..self.area.x + self.area.width).step_by(STRETCH as usize) {
-                self.compare(canvas, piece, x, y);
+    fn measure(mut self, shift: &Shift) -> Option<Rect> {
+        let area = shift.area;
+        let end = area.x + area.width;
+        for y in (area.y..area.y + area.height).step_by(STEP) {
+            for x in (area.x..end).step_by(STRETCH as usize) {
+                let width = STRETCH.min(end - x);
+                match shift.fate(x, y, width) {
+                    Fate::Moved => self.gain(x, y, width),
+                    Fate::Stayed if self.inside(x, y) => self.doubtful += 1,
+                    _ => {}
+                }
             }
         }
         let (left, top, right, bottom) = self.bounds.filter(|_| self.gain > 2 * self.harm)?;
-        let mut to = Rect {
+        Some(Rect {
             x: left,
             y: top,
             width: right - left,
             height: bottom - top,
-        };
-        self.widen(canvas, piece, &mut to);
-        let x = to.x.wrapping_add_signed(self.offset.x);
-        let y = to.y.wrapping_add_signed(self.offset.y);
-        Some(Move {
-            from: Rect { x, y, ..to },
-            to,
         })
     }
 
-    fn compare(&mut self, canvas: &Canvas, piece: &Piece, x: u32, y: u32) {
-        let width = STRETCH.min(self.area.x + self.area.width - x);
-        let new = piece.span(x, y, width);
-        let moved = !differ(new, self.before(canvas, x, y, width));
-        let stayed = !differ(new, canvas.span(x, y, width));
-        if moved && !stayed {
-            self.gain += 1;
-            self.harm += std::mem::take(&mut self.doubtful);
-            let (left, top, right, bottom) = self.bounds.unwrap_or((x, y, x, y));
-            self.bounds = Some((
-                left.min(x),
-                top.min(y),
-                right.max(x + width),
-                bottom.max(y + 1),
-            ));
-        } else if stayed && !moved && self.inside(x, y) {
-            self.doubtful += 1;
-        }
+    fn gain(&mut self, x: u32, y: u32, width: u32) {
+        self.gain += 1;
+        self.harm += std::mem::take(&mut self.doubtful);
+        let (left, top, right, bottom) = self.bounds.unwrap_or((x, y, x, y));
+        self.bounds = Some((
+            left.min(x),
+            top.min(y),
+            right.max(x + width),
+            bottom.max(y + 1),
+        ));
     }
 
     /// Whether the explained stretches so far leave this one outside on no side but the lower one.
@@ -251,52 +212,6 @@ impl Extent {
         self.bounds
             .is_some_and(|(left, top, right, _)| x >= left && x < right && y >= top)
     }
-
-    /// Adds the columns at both sides that are narrower than a stretch.
-    fn widen(&self, canvas: &Canvas, piece: &Piece, to: &mut Rect) {
-        for _ in 1..STRETCH {
-            if to.x > self.area.x && self.explains_column(canvas, piece, to, to.x - 1) {
-                to.x -= 1;
-                to.width += 1;
-            }
-            if to.right() < self.area.right()
-                && self.explains_column(canvas, piece, to, to.x + to.width)
-            {
-                to.width += 1;
-            }
-        }
-    }
-
-    /// Whether most of a column beside `to` moved along, judged by every fourth pixel.
-    fn explains_column(&self, canvas: &Canvas, piece: &Piece, to: &Rect, x: u32) -> bool {
-        let rows = (to.y..to.y + to.height).step_by(4);
-        let count = rows.len();
-        let moved = rows.filter(|&y| !differ(piece.span(x, y, 1), self.before(canvas, x, y, 1)));
-        moved.count() * 4 >= count * 3
-    }
-
-    fn before<'a>(&self, canvas: &'a Canvas, x: u32, y: u32, width: u32) -> &'a [u32] {
-        canvas.span(
-            x.wrapping_add_signed(self.offset.x),
-            y.wrapping_add_signed(self.offset.y),
-            width,
-        )
-    }
-}
-
-/// The part of `start..start + length` that stays in it when moved by `offset`.
-fn overlap(start: u32, length: u32, offset: i32) -> Option<(u32, u32)> {
-    let rest = length
-        .checked_sub(offset.unsigned_abs())
-        .filter(|&rest| rest > 0)?;
-    Some((
-        if offset < 0 {
-            start + offset.unsigned_abs()
-        } else {
-            start
-        },
-        rest,
-    ))
 }
 
 fn is_busy(pixels: &[u32]) -> bool {
@@ -305,10 +220,6 @@ fn is_busy(pixels: &[u32]) -> bool {
         .filter(|pair| (pair[0] ^ pair[1]) & RGB != 0)
         .count()
         >= BUSY
-}
-
-fn differ(a: &[u32], b: &[u32]) -> bool {
-    a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b)) & RGB != 0
 }
 
 fn hash(pixels: &[u32]) -> u32 {

@@ -24,6 +24,13 @@ impl Rect {
         u64::from(self.width) * u64::from(self.height)
     }
 
+    pub(crate) fn contains(&self, other: &Rect) -> bool {
+        self.x <= other.x
+            && self.y <= other.y
+            && other.right() <= self.right()
+            && other.bottom() <= self.bottom()
+    }
+
     pub(crate) fn intersects(&self, other: &Rect) -> bool {
         u64::from(self.x) < other.right()
             && u64::from(other.x) < self.right()
@@ -84,21 +91,21 @@ impl Canvas {
         &mut self.pixels[at..][..width as usize]
     }
 
-    /// The same columns of two different rows: one to read, one to write.
-    pub(crate) fn two_rows(
+    /// `width` pixels at each of two places in different rows: one to read, one to write.
+    pub(crate) fn two_spans(
         &mut self,
-        x: u32,
+        read: (u32, u32),
+        write: (u32, u32),
         width: u32,
-        read: u32,
-        write: u32,
     ) -> (&[u32], &mut [u32]) {
-        let (read_at, write_at, width) = (self.at(x, read), self.at(x, write), width as usize);
+        let width = width as usize;
+        let (read, write) = (self.at(read.0, read.1), self.at(write.0, write.1));
         if read < write {
-            let (above, below) = self.pixels.split_at_mut(write_at);
-            (&above[read_at..][..width], &mut below[..width])
+            let (above, below) = self.pixels.split_at_mut(write);
+            (&above[read..][..width], &mut below[..width])
         } else {
-            let (above, below) = self.pixels.split_at_mut(read_at);
-            (&below[..width], &mut above[write_at..][..width])
+            let (above, below) = self.pixels.split_at_mut(read);
+            (&below[..width], &mut above[write..][..width])
         }
     }
 

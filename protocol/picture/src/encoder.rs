@@ -1,10 +1,11 @@
 //! The sender's side: a screen, what of it the other side does not have yet, and how that is said.
 
-use crate::anchors::{self, Move};
+use crate::anchors;
 use crate::bits::put_varint;
 use crate::grid::{Dirt, Grid, tiles_of};
 use crate::merge::{self, Piece};
-use crate::scroll::{self, Scroll};
+use crate::scroll;
+use crate::shift::Move;
 use crate::wire::*;
 use crate::writer::Writer;
 use crate::{Canvas, PictureError, Rect, TILE};
@@ -37,8 +38,12 @@ pub struct Encoder {
     number: u8,
     scroll_finder: scroll::Finder,
     move_finder: anchors::Finder,
-    /// By tile of the piece being merged: whether it changed.
+    /// What may have moved in the piece being merged.
+    moves: Vec<Move>,
+    /// By tile of that piece: whether it changed.
     survey: Vec<bool>,
+    /// One row of what decoders have where something moved.
+    row: Vec<u32>,
     writer: Writer,
 }
 
@@ -58,7 +63,9 @@ impl Encoder {
             number: 0,
             scroll_finder: scroll::Finder::default(),
             move_finder: anchors::Finder::default(),
+            moves: Vec::new(),
             survey: Vec::new(),
+            row: Vec::new(),
             writer: Writer::new()?,
         })
     }
@@ -81,17 +88,13 @@ impl Encoder {
             return;
         };
         let changed = self.look_over(&piece);
-        let mut scrolls = Vec::new();
+        if changed == 0 {
+            return;
+        }
         if changed >= COPY_MIN_TILES && !self.needs_whole {
-            scrolls = self.find_scrolls(&piece);
-            if scrolls.is_empty() && self.make_move(&piece) {
-                self.look_over(&piece);
-            }
+            self.make_moves(&piece);
         }
-        self.merge_tiles(&piece, &scrolls);
-        for scroll in scrolls {
-            self.merge_scrolled(&piece, scroll);
-        }
+        self.merge_tiles(&piece);
     }
 
     /// Whether the next update has anything to say.
@@ -137,63 +140,77 @@ impl Encoder {
     /// Fills `survey` and counts the tiles of the piece that changed. Row by row, as pixels lie in memory; a tile that differs
     /// is not looked at any further.
     fn look_over(&mut self, piece: &Piece) -> usize {
-        let area = &piece.rect;
-        let columns = tiles_of(area.x, area.width);
-        let rows = tiles_of(area.y, area.height);
-        let wide = (columns.1 - columns.0) as usize;
+        let area = piece.rect;
+        let (first_column, end_column) = tiles_of(area.x, area.width);
+        let (first_row, end_row) = tiles_of(area.y, area.height);
+        let wide = (end_column - first_column) as usize;
         self.survey.clear();
-        self.survey.resize(wide * (rows.1 - rows.0) as usize, false);
-        for y in area.y..area.y + area.height {
-            let start = (y / TILE - rows.0) as usize * wide;
-            for (column, changed) in (columns.0..).zip(&mut self.survey[start..start + wide]) {
-                if !*changed {
+        self.survey
+            .resize(wide * (end_row - first_row) as usize, false);
+        let mut all = 0;
+        for (tile_row, survey) in (first_row..).zip(self.survey.chunks_exact_mut(wide)) {
+            let top = (tile_row * TILE).max(area.y);
+            let bottom = ((tile_row + 1) * TILE).min(area.y + area.height);
+            let mut changed = 0;
+            for y in top..bottom {
+                // While most tiles are unchanged it is quicker to compare all of the row at once.
+                if 2 * changed < wide && !merge::differs(&self.canvas, piece, area.x, y, area.width)
+                {
+                    continue;
+                }
+                for (column, slot) in (first_column..)
+                    .zip(&mut *survey)
+                    .filter(|(_, slot)| !**slot)
+                {
                     let (x, width) = piece.columns_in(column * TILE);
-                    *changed = merge::differs(&self.canvas, piece, x, y, width);
+                    *slot = merge::differs(&self.canvas, piece, x, y, width);
+                    changed += usize::from(*slot);
+                }
+                if changed == wide {
+                    break;
                 }
             }
+            all += changed;
         }
-        self.survey.iter().filter(|&&changed| changed).count()
+        all
     }
 
-    /// Columns that scrolled, if decoders can follow.
-    fn find_scrolls(&mut self, piece: &Piece) -> Vec<Scroll> {
+    /// Finds what moved in the piece and merges that, as far as decoders can follow.
+    fn make_moves(&mut self, piece: &Piece) {
+        let mut moves = std::mem::take(&mut self.moves);
+        moves.clear();
+        self.find_moves(piece, &mut moves);
+        for found in &moves {
+            if self.may_copy(found) {
+                self.merge_moved(piece, found);
+            }
+        }
+        self.moves = moves;
+    }
+
+    fn find_moves(&mut self, piece: &Piece, moves: &mut Vec<Move>) {
         let (first, end) = tiles_of(piece.rect.x, piece.rect.width);
         let rows = self.survey.chunks_exact((end - first) as usize);
-        let changed = |x: u32| rows.clone().any(|row| row[(x / TILE - first) as usize]);
-        let mut scrolls = self.scroll_finder.find(&self.canvas, piece, changed);
-        scrolls.retain(|scroll| !self.is_dirty(&scroll.from()));
-        let area = scrolls.iter().map(|scroll| scroll.to.area()).sum();
-        if self.may_copy(scrolls.len(), area) {
-            scrolls
-        } else {
-            Vec::new()
+        let changed = |x: u32| {
+            let column = (x / TILE - first) as usize;
+            rows.clone().filter(|row| row[column]).count()
+        };
+        self.scroll_finder.find(&self.canvas, piece, changed, moves);
+        if moves.is_empty() {
+            let tiles = self.grid.touched(&piece.rect).zip(&self.survey);
+            let changed = tiles
+                .filter(|(_, changed)| **changed)
+                .map(|(tile, _)| piece.part(&self.grid.tile(tile)));
+            moves.extend(self.move_finder.find(&self.canvas, piece, changed));
         }
     }
 
-    /// Moves what was dragged, on the canvas and for decoders. False when nothing was.
-    fn make_move(&mut self, piece: &Piece) -> bool {
-        let tiles = self.grid.touched(&piece.rect).zip(&self.survey);
-        let changed = tiles
-            .filter(|(_, changed)| **changed)
-            .map(|(tile, _)| piece.part(&self.grid.tile(tile)));
-        match self.move_finder.find(&self.canvas, piece, changed) {
-            Some(found) if !self.is_dirty(&found.from) && self.may_copy(1, found.to.area()) => {
-                self.canvas.copy(found.from, found.to.x, found.to.y);
-                self.note_copy(found);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn may_copy(&self, count: usize, area: u64) -> bool {
+    /// Whether decoders have what moved, and may be asked to move that much.
+    fn may_copy(&self, found: &Move) -> bool {
         let screen = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        self.copied + area <= COPY_BUDGET * screen && self.copies.len() + count <= MAX_COPIES
-    }
-
-    fn note_copy(&mut self, copy: Move) {
-        self.copied += copy.to.area();
-        self.copies.push(copy);
+        self.copied + found.to.area() <= COPY_BUDGET * screen
+            && self.copies.len() < MAX_COPIES
+            && !self.is_dirty(&found.from)
     }
 
     /// Whether decoders lack a pixel of `rect`, which a copy would then spread.
@@ -205,90 +222,67 @@ impl Encoder {
             })
     }
 
-    /// Merges the changed tiles that no scroll covers, row by row.
-    fn merge_tiles(&mut self, piece: &Piece, scrolls: &[Scroll]) {
+    /// Merges what moved, row by row in the order in which no row is overwritten before it is needed.
+    fn merge_moved(&mut self, piece: &Piece, found: &Move) {
+        let Move { from, to } = *found;
+        let mut moved = std::mem::take(&mut self.row);
+        for i in 0..to.height {
+            let i = if from.y >= to.y { i } else { to.height - 1 - i };
+            let row = Rect {
+                y: to.y + i,
+                height: 1,
+                ..to
+            };
+            let source = (from.x, from.y + i);
+            if merge::merge_moved(&mut self.canvas, piece, &row, source, &mut moved) {
+                self.note_moved(piece, &row, &moved);
+            }
+        }
+        self.row = moved;
+        self.copied += to.area();
+        self.copies.push(*found);
+        for (tile, changed) in self.grid.touched(&piece.rect).zip(&mut self.survey) {
+            *changed &= !to.contains(&piece.part(&self.grid.tile(tile)));
+        }
+    }
+
+    /// Notes what a move got wrong in one row of several tiles.
+    fn note_moved(&mut self, piece: &Piece, row: &Rect, moved: &[u32]) {
+        let columns = tiles_of(row.x, row.width);
+        let first_tile = row.y / TILE * self.grid.columns();
+        for column in columns.0..columns.1 {
+            let x = (column * TILE).max(row.x);
+            let width = ((column + 1) * TILE).min(row.x + row.width) - x;
+            let moved = &moved[(x - row.x) as usize..][..width as usize];
+            let dirt = &mut self.dirt[(first_tile + column) as usize];
+            let clean = dirt.is_empty();
+            merge::note_moved(piece, &Rect { x, width, ..*row }, moved, dirt);
+            self.dirty += usize::from(clean && !dirt.is_empty());
+        }
+    }
+
+    /// Merges the tiles that changed and did not move, row by row.
+    fn merge_tiles(&mut self, piece: &Piece) {
         let area = piece.rect;
         let columns = tiles_of(area.x, area.width);
         let wide = (columns.1 - columns.0) as usize;
-        let first_row = area.y / TILE;
-        for column in columns.0..columns.1 {
-            if scrolls
-                .iter()
-                .any(|scroll| shares_column(scroll, column * TILE))
-            {
-                let tiles = self.survey.iter_mut().skip((column - columns.0) as usize);
-                tiles.step_by(wide).for_each(|changed| *changed = false);
-            }
-        }
         for y in area.y..area.y + area.height {
-            let start = (y / TILE - first_row) as usize * wide;
-            for column in columns.0..columns.1 {
-                if self.survey[start + (column - columns.0) as usize] {
-                    let (x, width) = piece.columns_in(column * TILE);
-                    self.merge_span(
-                        piece,
-                        Rect {
-                            x,
-                            y,
-                            width,
-                            height: 1,
-                        },
-                        None,
-                    );
-                }
+            let survey = &self.survey[(y / TILE - area.y / TILE) as usize * wide..][..wide];
+            let first_tile = y / TILE * self.grid.columns();
+            for (column, _) in (columns.0..).zip(survey).filter(|(_, changed)| **changed) {
+                let (x, width) = piece.columns_in(column * TILE);
+                let row = Rect {
+                    x,
+                    y,
+                    width,
+                    height: 1,
+                };
+                let dirt = &mut self.dirt[(first_tile + column) as usize];
+                let clean = dirt.is_empty();
+                merge::merge_row(&mut self.canvas, piece, &row, dirt);
+                self.dirty += usize::from(clean && !dirt.is_empty());
             }
         }
-    }
-
-    /// Merges the columns of a scroll, row by row in the order in which no row is overwritten before it is needed.
-    fn merge_scrolled(&mut self, piece: &Piece, scroll: Scroll) {
-        let (top, height) = (piece.rect.y, piece.rect.height);
-        for i in 0..height {
-            let y = if scroll.distance > 0 {
-                top + i
-            } else {
-                top + height - 1 - i
-            };
-            let inside = y >= scroll.to.y && u64::from(y) < scroll.to.bottom();
-            let source = inside.then(|| y.wrapping_add_signed(scroll.distance));
-            self.merge_row(
-                piece,
-                &Rect {
-                    y,
-                    height: 1,
-                    ..scroll.to
-                },
-                source,
-            );
-        }
-        self.note_copy(Move {
-            from: scroll.from(),
-            to: scroll.to,
-        });
-    }
-
-    /// Merges one row of several tiles, comparing with row `source` if a copy brings that here.
-    fn merge_row(&mut self, piece: &Piece, row: &Rect, source: Option<u32>) {
-        if source.is_some_and(|source| !merge::merge_moved(&mut self.canvas, piece, row, source)) {
-            return;
-        }
-        let columns = tiles_of(row.x, row.width);
-        for column in columns.0..columns.1 {
-            let (x, width) = piece.columns_in(column * TILE);
-            self.merge_span(piece, Rect { x, width, ..*row }, source);
-        }
-    }
-
-    /// Merges one row of one tile.
-    fn merge_span(&mut self, piece: &Piece, span: Rect, source: Option<u32>) {
-        let tile = span.y / TILE * self.grid.columns() + span.x / TILE;
-        let dirt = &mut self.dirt[tile as usize];
-        let clean = dirt.is_empty();
-        match source {
-            Some(source) => merge::note_moved(&self.canvas, piece, &span, source, dirt),
-            None => merge::merge_row(&mut self.canvas, piece, &span, dirt),
-        }
-        self.dirty += usize::from(clean && !dirt.is_empty());
     }
 
     fn write_whole(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
@@ -317,9 +311,4 @@ impl Encoder {
         out.extend([VERSION, KIND_DELTA, self.number]);
         self.writer.finish(out)
     }
-}
-
-/// Whether the column of tiles at `x` belongs to the scroll; scrolls consist of whole columns of the piece.
-fn shares_column(scroll: &Scroll, x: u32) -> bool {
-    u64::from(x) < scroll.to.right() && x + TILE > scroll.to.x
 }

@@ -84,6 +84,7 @@ mod merge;
 mod palette;
 mod residual;
 mod scroll;
+mod shift;
 mod starts;
 mod stream;
 mod wire;

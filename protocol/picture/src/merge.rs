@@ -1,6 +1,7 @@
 //! Merging a piece of the screen into the canvas: compare and copy in one pass, noting what really changed.
 
 use crate::grid::Dirt;
+use crate::shift::same;
 use crate::{Canvas, RGB, Rect, TILE};
 
 /// A piece of the screen, clipped to it. The pixels' top bytes mean nothing.
@@ -62,48 +63,57 @@ impl<'a> Piece<'a> {
 
 /// Whether `width` pixels at `x`, `y` of the piece differ from the canvas.
 pub(crate) fn differs(canvas: &Canvas, piece: &Piece, x: u32, y: u32, width: u32) -> bool {
-    row_differs(piece.span(x, y, width), canvas.span(x, y, width))
+    !same(piece.span(x, y, width), canvas.span(x, y, width))
 }
 
 /// Merges one row of one tile.
 pub(crate) fn merge_row(canvas: &mut Canvas, piece: &Piece, row: &Rect, dirt: &mut Dirt) {
     let new = piece.span(row.x, row.y, row.width);
     let old = canvas.span_mut(row.x, row.y, row.width);
-    if row_differs(new, old) {
+    if !same(new, old) {
         note(dirt, new, old, row.x % TILE, row.y % TILE);
         store(new, old);
     }
 }
 
-/// Merges one row of any width where a copy has brought row `source` of the canvas. Whether that left a difference.
-pub(crate) fn merge_moved(canvas: &mut Canvas, piece: &Piece, row: &Rect, source: u32) -> bool {
+/// Merges one row of any width where a move brings pixels of the canvas from `from`. Whether they are wrong anywhere: then `moved` has them.
+pub(crate) fn merge_moved(
+    canvas: &mut Canvas,
+    piece: &Piece,
+    row: &Rect,
+    from: (u32, u32),
+    moved: &mut Vec<u32>,
+) -> bool {
     let new = piece.span(row.x, row.y, row.width);
-    let (moved, old) = canvas.two_rows(row.x, row.width, source, row.y);
+    if from.1 == row.y {
+        keep(moved, canvas.span(from.0, from.1, row.width));
+        store(new, canvas.span_mut(row.x, row.y, row.width));
+        return !same(new, moved);
+    }
+    let (source, old) = canvas.two_spans(from, (row.x, row.y), row.width);
     let mut bits = 0;
-    for ((new, moved), old) in new.iter().zip(moved).zip(old) {
+    for ((new, source), old) in new.iter().zip(source).zip(old) {
         let pixel = new & RGB;
-        bits |= pixel ^ moved;
+        bits |= pixel ^ source;
         *old = pixel;
+    }
+    if bits != 0 {
+        keep(moved, source);
     }
     bits != 0
 }
 
-/// Notes what a copy of row `source` got wrong in one row of one tile.
-pub(crate) fn note_moved(canvas: &Canvas, piece: &Piece, row: &Rect, source: u32, dirt: &mut Dirt) {
-    let new = piece.span(row.x, row.y, row.width);
-    let moved = canvas.span(row.x, source, row.width);
-    if row_differs(new, moved) {
-        note(dirt, new, moved, row.x % TILE, row.y % TILE);
-    }
+fn keep(kept: &mut Vec<u32>, pixels: &[u32]) {
+    kept.clear();
+    kept.extend_from_slice(pixels);
 }
 
-/// Compares without a branch inside, so that it becomes vector code.
-fn row_differs(new: &[u32], old: &[u32]) -> bool {
-    let bits = new
-        .iter()
-        .zip(old)
-        .fold(0, |bits, (new, old)| bits | (new ^ old));
-    bits & RGB != 0
+/// Notes where one row of one tile differs from what decoders have there, which is `moved`.
+pub(crate) fn note_moved(piece: &Piece, row: &Rect, moved: &[u32], dirt: &mut Dirt) {
+    let new = piece.span(row.x, row.y, row.width);
+    if !same(new, moved) {
+        note(dirt, new, moved, row.x % TILE, row.y % TILE);
+    }
 }
 
 fn store(new: &[u32], old: &mut [u32]) {

@@ -1,43 +1,37 @@
-//! Finding what scrolled: which columns of tiles hold the same rows as before, a distance further up or down.
+//! Finding what scrolled: columns of tiles that hold the same rows as before, a distance further up or down.
 //!
-//! Rows of 64 pixels are hashed before and after. Rows that were unique before vote for the distance they moved; each column of
-//! tiles that the winner explains joins a copy. The hashes only propose: whatever a copy gets wrong is found by
-//! comparing pixels when the piece is merged.
+//! The rows of one column of tiles are hashed before and after. Rows that were unique before vote for the distance they moved.
+//! A sample of rows shows which other columns moved as far; the rest may have moved by another distance, as when two panes
+//! scroll at once. All this only proposes: whatever a copy gets wrong is found by comparing pixels when it is merged.
 
 use crate::merge::Piece;
+use crate::shift::{Fate, Move, Offset, Shift};
 use crate::{Canvas, RGB, Rect, TILE};
 
-/// Fewest votes (rows of one tile's width) for a distance: fewer would save less than a tile.
-const MIN_VOTES: u32 = 24;
+/// Fewest votes (rows of one tile's width) for a distance: by chance a few rows vote for the same.
+const MIN_VOTES: u32 = 16;
+
+/// Columns of tiles that may vote in vain, so that video pays little (about 50 µs each) for what it never finds.
+const TRIES: u32 = 3;
+
+/// Rows from one of the sample to the next: odd, so that no period of text falls in step with it.
+const STEP: usize = 7;
+
+/// Fewest rows of the sample that a distance must explain: fewer would save less than a tile.
+const MIN_GAIN: u32 = 4;
 
 /// A table slot that no row took.
 const FREE: u32 = u32::MAX;
 /// A table slot that several rows claim: it can't say where a row went.
 const AMBIGUOUS: u32 = u32::MAX - 1;
 
-/// What moved: rows `to` now hold what was `distance` rows further down (or up, when negative).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Scroll {
-    pub(crate) to: Rect,
-    pub(crate) distance: i32,
-}
-
-impl Scroll {
-    pub(crate) fn from(&self) -> Rect {
-        Rect {
-            y: self.to.y.wrapping_add_signed(self.distance),
-            ..self.to
-        }
-    }
-}
-
 /// Room for the search, kept between pieces.
 #[derive(Default)]
 pub(crate) struct Finder {
     strips: Vec<Strip>,
-    /// Hash before and after of each row, strip by strip.
+    /// Hash before and after of each row of the strip that votes.
     rows: Vec<(u32, u32)>,
-    /// (hash, row) by the hash's low bits.
+    /// (hash, row) by the hash's high bits.
     table: Vec<(u32, u32)>,
     /// By distance, from -(rows-1).
     votes: Vec<u32>,
@@ -48,66 +42,137 @@ pub(crate) struct Finder {
 struct Strip {
     x: u32,
     width: u32,
+    /// How many of its tiles changed.
+    changed: usize,
+    votes: Right,
+    /// What the last distance explains.
+    found: Match,
 }
 
-/// Rows of a strip, from the piece's top, that a distance explains, and how many of them would be wrong without it.
-#[derive(Clone, Copy)]
+/// What a strip may still do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Vote,
+    /// It or its neighbour voted in vain.
+    Join,
+    /// It moves.
+    None,
+}
+
+/// Rows of the sample that a distance explains, and that would be wrong with it.
+#[derive(Clone, Copy, Default)]
 struct Match {
-    first: u32,
-    end: u32,
-    gain: i64,
+    /// First and last explained one, in rows of the screen.
+    rows: Option<(u32, u32)>,
+    gain: u32,
+    /// Between explained ones.
+    harm: u32,
+    /// Since the last explained one: perhaps they lie below all that moved.
+    doubtful: u32,
+    /// That no copy explains.
+    new: u32,
+}
+
+impl Match {
+    fn add(&mut self, y: u32, fate: Fate) {
+        if fate == Fate::Moved {
+            self.gain += 1;
+            self.harm += std::mem::take(&mut self.doubtful);
+            self.rows = Some((self.rows.map_or(y, |rows| rows.0), y));
+        } else if fate == Fate::Stayed && self.rows.is_some() {
+            self.doubtful += 1;
+        }
+        self.new += u32::from(fate == Fate::New);
+    }
+
+    /// The rows, if moving them brings more than it spoils.
+    fn worthwhile(&self) -> Option<(u32, u32)> {
+        let gains = self.gain >= MIN_GAIN && self.gain > self.harm;
+        self.rows.filter(|_| gains)
+    }
+
+    /// Moving changes nothing.
+    fn is_even(&self) -> bool {
+        self.gain + self.harm + self.doubtful + self.new == 0
+    }
 }
 
 impl Finder {
-    /// The copies that explain the piece, side by side. `changed(x)` says whether the column of tiles that begins at `x` changed.
+    /// Adds the copies that explain the piece to `moves`. `changed(x)` says how many tiles changed of the column that begins at `x`.
     pub(crate) fn find(
         &mut self,
         canvas: &Canvas,
         piece: &Piece,
-        changed: impl Fn(u32) -> bool,
-    ) -> Vec<Scroll> {
-        let height = piece.rect.height;
-        self.hash(canvas, piece, changed);
-        self.votes.clear();
-        self.votes.resize(2 * height as usize, 0);
-        for strip in 0..self.strips.len() {
-            self.vote(strip, height as usize);
-        }
-        let winner = (0..self.votes.len()).max_by_key(|&at| self.votes[at]);
-        match winner {
-            Some(at) if self.votes[at] >= MIN_VOTES => self.group(piece, at as i32 - height as i32),
-            _ => Vec::new(),
+        changed: impl Fn(u32) -> usize,
+        moves: &mut Vec<Move>,
+    ) {
+        self.cut(piece, changed);
+        let mut tries = TRIES;
+        while let Some(voter) = self.next_voter() {
+            let before = moves.len();
+            let offset = self.vote(canvas, piece, self.strips[voter]);
+            if let Some(shift) = offset.and_then(|offset| Shift::new(canvas, piece, offset)) {
+                self.compare(&shift);
+                self.group(&shift, moves);
+            }
+            if moves.len() == before {
+                tries -= 1;
+                if tries == 0 {
+                    return;
+                }
+            }
+            self.excuse(voter);
         }
     }
 
-    fn hash(&mut self, canvas: &Canvas, piece: &Piece, changed: impl Fn(u32) -> bool) {
+    fn cut(&mut self, piece: &Piece, changed: impl Fn(u32) -> usize) {
         self.strips.clear();
         let area = piece.rect;
         let end = area.x + area.width;
         let mut x = area.x;
         while x < end {
             let next = (x / TILE + 1) * TILE;
-            if changed(x) {
-                let width = next.min(end) - x;
-                self.strips.push(Strip { x, width });
+            let (width, changed) = (next.min(end) - x, changed(x));
+            if changed > 0 {
+                self.strips.push(Strip {
+                    x,
+                    width,
+                    changed,
+                    votes: Right::Vote,
+                    found: Match::default(),
+                });
             }
             x = next;
         }
-        // Row by row, as they lie in memory: strip by strip takes three times as long.
-        let height = area.height as usize;
-        self.rows.clear();
-        self.rows.resize(self.strips.len() * height, (0, 0));
-        for y in 0..area.height {
-            for (i, strip) in self.strips.iter().enumerate() {
-                let old = canvas.span(strip.x, area.y + y, strip.width);
-                let new = piece.span(strip.x, area.y + y, strip.width);
-                self.rows[i * height + y as usize] = (hash_row(old), hash_row(new));
+    }
+
+    /// The strip that changed most: there is most to know where it changed.
+    fn next_voter(&self) -> Option<usize> {
+        let strips = self.strips.iter().enumerate().rev();
+        let voters = strips.filter(|(_, strip)| strip.votes == Right::Vote);
+        let most = voters.max_by_key(|(_, strip)| strip.changed);
+        most.map(|(voter, _)| voter)
+    }
+
+    /// Neither a strip that voted in vain nor its neighbours vote again.
+    fn excuse(&mut self, voter: usize) {
+        let end = self.strips.len().min(voter + 2);
+        for strip in &mut self.strips[voter.saturating_sub(1)..end] {
+            if strip.votes == Right::Vote {
+                strip.votes = Right::Join;
             }
         }
     }
 
-    fn vote(&mut self, strip: usize, height: usize) {
-        let rows = &self.rows[strip * height..][..height];
+    /// The distance that most rows of a strip moved.
+    fn vote(&mut self, canvas: &Canvas, piece: &Piece, strip: Strip) -> Option<Offset> {
+        let (top, height) = (piece.rect.y, piece.rect.height as usize);
+        self.rows.clear();
+        self.rows.extend((top..top + piece.rect.height).map(|y| {
+            let old = canvas.span(strip.x, y, strip.width);
+            (hash_row(old), hash_row(piece.span(strip.x, y, strip.width)))
+        }));
+        let rows = &self.rows;
         // Two slots a row: of the rows that share a slot none can vote.
         let bits = (2 * height).next_power_of_two().ilog2();
         let slot_of = |hash: u32| (hash >> (32 - bits)) as usize;
@@ -120,6 +185,8 @@ impl Finder {
                 *slot = (rows[y].0, if taken { AMBIGUOUS } else { y as u32 });
             }
         }
+        self.votes.clear();
+        self.votes.resize(2 * height, 0);
         for y in 1..height {
             let (old, new) = rows[y];
             if new == old || new == rows[y - 1].1 {
@@ -130,72 +197,58 @@ impl Finder {
                 self.votes[from as usize + height - y] += 1;
             }
         }
+        let winner = (0..self.votes.len()).max_by_key(|&at| self.votes[at])?;
+        let distance = winner as i32 - height as i32;
+        let sure = self.votes[winner] >= MIN_VOTES && distance != 0;
+        sure.then_some(Offset { x: 0, y: distance })
     }
 
-    /// Joins neighbouring strips that the distance explains.
-    fn group(&self, piece: &Piece, distance: i32) -> Vec<Scroll> {
-        let mut scrolls: Vec<Scroll> = Vec::new();
-        let mut pending: Option<(Scroll, i64)> = None;
-        for (i, strip) in self.strips.iter().enumerate() {
-            let found = self.explain(i, piece.rect.height, distance);
-            let Some(found) = found else {
-                scrolls.extend(pending.take().and_then(worthwhile));
-                continue;
-            };
-            let y = piece.rect.y + found.first;
-            let height = found.end - found.first;
-            let to = Rect {
-                x: strip.x,
-                y,
-                width: strip.width,
-                height,
-            };
-            match &mut pending {
-                Some((scroll, gain)) if scroll.to.right() == u64::from(strip.x) => {
-                    scroll.to = around(&scroll.to, &to);
-                    *gain += found.gain;
-                }
-                _ => {
-                    scrolls.extend(pending.take().and_then(worthwhile));
-                    pending = Some((Scroll { to, distance }, found.gain));
-                }
+    /// Finds out what the distance explains of each strip that does not move yet. Row by row, as pixels lie in memory.
+    fn compare(&mut self, shift: &Shift) {
+        for strip in &mut self.strips {
+            strip.found = Match::default();
+        }
+        for y in (shift.area.y..shift.area.y + shift.area.height).step_by(STEP) {
+            for strip in self
+                .strips
+                .iter_mut()
+                .filter(|strip| strip.votes != Right::None)
+            {
+                strip.found.add(y, shift.fate(strip.x, y, strip.width));
             }
         }
-        scrolls.extend(pending.and_then(worthwhile));
-        scrolls
     }
 
-    /// The rows of a strip between the first and the last that moved by the distance; `None` when copying would spoil more than it brings.
-    fn explain(&self, strip: usize, height: u32, distance: i32) -> Option<Match> {
-        let rows = &self.rows[strip * height as usize..][..height as usize];
-        let mut found: Option<Match> = None;
-        let mut harm = 0;
-        let first = 0.max(-distance) as u32;
-        let end = height.min(height.saturating_add_signed(-distance));
-        for y in first..end {
-            let (before, after) = rows[y as usize];
-            let moved = rows[y.saturating_add_signed(distance) as usize].0;
-            match (after == moved, after == before) {
-                (true, false) => {
-                    let gain = found.map_or(0, |found| found.gain - harm) + 1;
-                    let first = found.map_or(y, |found| found.first);
-                    found = Some(Match {
-                        first,
-                        end: y + 1,
-                        gain,
-                    });
-                    harm = 0;
-                }
-                (false, true) => harm += 1,
-                _ => {}
+    /// Joins neighbouring strips that the distance explains, and makes the edges exact.
+    fn group(&mut self, shift: &Shift, moves: &mut Vec<Move>) {
+        let mut pending: Option<Rect> = None;
+        for strip in self
+            .strips
+            .iter_mut()
+            .filter(|strip| strip.votes != Right::None)
+        {
+            let joins = pending.filter(|to| to.right() == u64::from(strip.x));
+            if joins.is_none() {
+                moves.extend(pending.take().map(|to| shift.fit(to)));
+            }
+            let (x, width) = (strip.x, strip.width);
+            if let Some((first, last)) = strip.found.worthwhile() {
+                let (y, height) = (first, last - first + 1);
+                let to = Rect {
+                    x,
+                    y,
+                    width,
+                    height,
+                };
+                pending = Some(joins.map_or(to, |joined| around(&joined, &to)));
+                strip.votes = Right::None;
+            } else if let (Some(to), true) = (&mut pending, strip.found.is_even()) {
+                to.width += width;
+                strip.votes = Right::None;
             }
         }
-        found.filter(|found| found.gain > 0)
+        moves.extend(pending.map(|to| shift.fit(to)));
     }
-}
-
-fn worthwhile((scroll, gain): (Scroll, i64)) -> Option<Scroll> {
-    (gain >= i64::from(MIN_VOTES)).then_some(scroll)
 }
 
 /// The smallest rectangle around both.

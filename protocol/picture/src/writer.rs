@@ -1,10 +1,10 @@
 //! How changes are said: the ops and residuals of one update, into the two streams.
 
-use crate::anchors::Move;
 use crate::bands::Cutter;
 use crate::bits::put_varint;
 use crate::palette::{Book, Palettizer, depth_for};
 use crate::residual::Planes;
+use crate::shift::Move;
 use crate::stream::{self, Deflate};
 use crate::wire::*;
 use crate::{Canvas, PictureError, Rect, TILE, TILE_AREA};
