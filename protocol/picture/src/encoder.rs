@@ -13,6 +13,17 @@ use crate::{Canvas, PictureError, Rect, TILE};
 /// Fewest changed tiles of a piece for which a search for what moved is worth its time (about 5 µs a tile).
 const COPY_MIN_TILES: usize = 6;
 
+/// Rows of the sample in which changed tiles are looked for: about five a tile, and odd, so that no period of text falls in step.
+const SURVEY_STEP: usize = 13;
+
+/// What is known of a tile of a piece.
+#[derive(Clone, Copy, Default)]
+struct Survey {
+    changed: bool,
+    /// Nothing of it is left to merge.
+    merged: bool,
+}
+
 /// What an update is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -40,8 +51,8 @@ pub struct Encoder {
     move_finder: anchors::Finder,
     /// What may have moved in the piece being merged.
     moves: Vec<Move>,
-    /// By tile of that piece: whether it changed.
-    survey: Vec<bool>,
+    /// By tile of that piece.
+    survey: Vec<Survey>,
     /// One row of what decoders have where something moved.
     row: Vec<u32>,
     writer: Writer,
@@ -87,11 +98,11 @@ impl Encoder {
         let Some(piece) = Piece::clip(area, pixels, &self.canvas) else {
             return;
         };
-        let changed = self.look_over(&piece);
-        if changed == 0 {
-            return;
-        }
-        if changed >= COPY_MIN_TILES && !self.needs_whole {
+        let tiles = self.grid.touched(&piece.rect).count();
+        self.survey.clear();
+        self.survey.resize(tiles, Survey::default());
+        if tiles >= COPY_MIN_TILES && !self.needs_whole && self.look_over(&piece) >= COPY_MIN_TILES
+        {
             self.make_moves(&piece);
         }
         self.merge_tiles(&piece);
@@ -137,42 +148,22 @@ impl Encoder {
         self.copied = 0;
     }
 
-    /// Fills `survey` and counts the tiles of the piece that changed. Row by row, as pixels lie in memory; a tile that differs
-    /// is not looked at any further.
+    /// Looks at a sample of rows for tiles of the piece that changed, and counts them.
     fn look_over(&mut self, piece: &Piece) -> usize {
         let area = piece.rect;
-        let (first_column, end_column) = tiles_of(area.x, area.width);
-        let (first_row, end_row) = tiles_of(area.y, area.height);
-        let wide = (end_column - first_column) as usize;
-        self.survey.clear();
-        self.survey
-            .resize(wide * (end_row - first_row) as usize, false);
-        let mut all = 0;
-        for (tile_row, survey) in (first_row..).zip(self.survey.chunks_exact_mut(wide)) {
-            let top = (tile_row * TILE).max(area.y);
-            let bottom = ((tile_row + 1) * TILE).min(area.y + area.height);
-            let mut changed = 0;
-            for y in top..bottom {
-                // While most tiles are unchanged it is quicker to compare all of the row at once.
-                if 2 * changed < wide && !merge::differs(&self.canvas, piece, area.x, y, area.width)
-                {
-                    continue;
-                }
-                for (column, slot) in (first_column..)
-                    .zip(&mut *survey)
-                    .filter(|(_, slot)| !**slot)
-                {
-                    let (x, width) = piece.columns_in(column * TILE);
-                    *slot = merge::differs(&self.canvas, piece, x, y, width);
-                    changed += usize::from(*slot);
-                }
-                if changed == wide {
-                    break;
-                }
+        let (first, end) = tiles_of(area.x, area.width);
+        let wide = (end - first) as usize;
+        for y in (area.y..area.y + area.height).step_by(SURVEY_STEP) {
+            if !merge::differs(&self.canvas, piece, area.x, y, area.width) {
+                continue;
             }
-            all += changed;
+            let start = (y / TILE - area.y / TILE) as usize * wide;
+            for (column, tile) in (first..).zip(&mut self.survey[start..start + wide]) {
+                let (x, width) = piece.columns_in(column * TILE);
+                tile.changed |= merge::differs(&self.canvas, piece, x, y, width);
+            }
         }
-        all
+        self.survey.iter().filter(|tile| tile.changed).count()
     }
 
     /// Finds what moved in the piece and merges that, as far as decoders can follow.
@@ -193,13 +184,13 @@ impl Encoder {
         let rows = self.survey.chunks_exact((end - first) as usize);
         let changed = |x: u32| {
             let column = (x / TILE - first) as usize;
-            rows.clone().filter(|row| row[column]).count()
+            rows.clone().filter(|row| row[column].changed).count()
         };
         self.scroll_finder.find(&self.canvas, piece, changed, moves);
         if moves.is_empty() {
             let tiles = self.grid.touched(&piece.rect).zip(&self.survey);
             let changed = tiles
-                .filter(|(_, changed)| **changed)
+                .filter(|(_, survey)| survey.changed)
                 .map(|(tile, _)| piece.part(&self.grid.tile(tile)));
             moves.extend(self.move_finder.find(&self.canvas, piece, changed));
         }
@@ -241,8 +232,8 @@ impl Encoder {
         self.row = moved;
         self.copied += to.area();
         self.copies.push(*found);
-        for (tile, changed) in self.grid.touched(&piece.rect).zip(&mut self.survey) {
-            *changed &= !to.contains(&piece.part(&self.grid.tile(tile)));
+        for (tile, survey) in self.grid.touched(&piece.rect).zip(&mut self.survey) {
+            survey.merged |= to.contains(&piece.part(&self.grid.tile(tile)));
         }
     }
 
@@ -261,28 +252,58 @@ impl Encoder {
         }
     }
 
-    /// Merges the tiles that changed and did not move, row by row.
+    /// Merges the tiles that did not move.
     fn merge_tiles(&mut self, piece: &Piece) {
         let area = piece.rect;
-        let columns = tiles_of(area.x, area.width);
-        let wide = (columns.1 - columns.0) as usize;
-        for y in area.y..area.y + area.height {
-            let survey = &self.survey[(y / TILE - area.y / TILE) as usize * wide..][..wide];
-            let first_tile = y / TILE * self.grid.columns();
-            for (column, _) in (columns.0..).zip(survey).filter(|(_, changed)| **changed) {
-                let (x, width) = piece.columns_in(column * TILE);
-                let row = Rect {
-                    x,
-                    y,
-                    width,
-                    height: 1,
-                };
-                let dirt = &mut self.dirt[(first_tile + column) as usize];
-                let clean = dirt.is_empty();
-                merge::merge_row(&mut self.canvas, piece, &row, dirt);
-                self.dirty += usize::from(clean && !dirt.is_empty());
+        let (first, end) = tiles_of(area.x, area.width);
+        let survey = std::mem::take(&mut self.survey);
+        let tile_rows = survey.chunks_exact((end - first) as usize);
+        for (row, tiles) in (area.y / TILE..).zip(tile_rows) {
+            if tiles.iter().any(|tile| !tile.merged) {
+                self.merge_tile_row(piece, row, tiles);
             }
         }
+        self.survey = survey;
+    }
+
+    /// Merges a row of tiles, one row of pixels after the other as they lie in memory.
+    fn merge_tile_row(&mut self, piece: &Piece, row: u32, tiles: &[Survey]) {
+        let area = piece.rect;
+        let top = (row * TILE).max(area.y);
+        let bottom = ((row + 1) * TILE).min(area.y + area.height);
+        // Of the row of pixels above. While those are few it is quicker to compare all of a row at once.
+        let mut differing = tiles.iter().filter(|tile| tile.merged).count();
+        for y in top..bottom {
+            let few = 2 * differing < tiles.len();
+            if few && !merge::differs(&self.canvas, piece, area.x, y, area.width) {
+                continue;
+            }
+            differing = 0;
+            for (column, _) in (area.x / TILE..)
+                .zip(tiles)
+                .filter(|(_, tile)| !tile.merged)
+            {
+                differing += usize::from(self.merge_tile(piece, column, y));
+            }
+        }
+    }
+
+    /// Merges one row of pixels of one tile. Whether they differed.
+    fn merge_tile(&mut self, piece: &Piece, column: u32, y: u32) -> bool {
+        let (x, width) = piece.columns_in(column * TILE);
+        let height = 1;
+        let row = Rect {
+            x,
+            y,
+            width,
+            height,
+        };
+        let tile = y / TILE * self.grid.columns() + column;
+        let dirt = &mut self.dirt[tile as usize];
+        let clean = dirt.is_empty();
+        let differed = merge::merge_row(&mut self.canvas, piece, &row, dirt);
+        self.dirty += usize::from(clean && !dirt.is_empty());
+        differed
     }
 
     fn write_whole(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {

@@ -15,10 +15,10 @@ const MIN_VOTES: u32 = 16;
 const TRIES: u32 = 3;
 
 /// Rows from one of the sample to the next: odd, so that no period of text falls in step with it.
-const STEP: usize = 7;
+const STEP: usize = 11;
 
 /// Fewest rows of the sample that a distance must explain: fewer would save less than a tile.
-const MIN_GAIN: u32 = 4;
+const MIN_GAIN: u32 = 3;
 
 /// A table slot that no row took.
 const FREE: u32 = u32::MAX;

@@ -7,7 +7,7 @@ use crate::{Canvas, RGB, Rect};
 const WIDEST: u32 = 80;
 
 /// And in rows: less than what the searches leave out between two rows that they look at.
-const HIGHEST: u32 = 8;
+const HIGHEST: u32 = 12;
 
 /// Rows, at least half as many, that judge a column; and stretches of a row, each so wide in pixels.
 const JUDGES: u32 = 64;
