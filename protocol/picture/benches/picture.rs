@@ -215,6 +215,92 @@ fn drag(frame: Duration) {
     run.report("window dragged over a photo", frame);
 }
 
+/// Lets `draw` make each frame, and reports what saying it took.
+fn animate(name: &str, frame: Duration, mut draw: impl FnMut(&mut Scene, u32)) {
+    let mut scene = Scene::new(WIDTH, HEIGHT, 0x001E_1E1E);
+    draw(&mut scene, 0);
+    let mut run = Run::new(&scene);
+    for i in 1..=FRAMES {
+        draw(&mut scene, i);
+        run.step(&scene, &[whole()], Kind::Delta);
+    }
+    run.report(name, frame);
+}
+
+fn code(frame: Duration) {
+    animate("full-screen code, 3 lines", frame, |scene, i| {
+        scene.code(0, 0, WIDTH, HEIGHT, i * 3);
+    });
+    let mut long = Scene::new(WIDTH, 2048, 0x001E_1E1E);
+    long.code(0, 0, WIDTH, 2048, 0);
+    animate("code scrolled smoothly, 7 pixels", frame, |scene, i| {
+        scene.view((0, 0, WIDTH, HEIGHT), &long, 0, i * 7);
+    });
+    animate("code scrolled sideways, 12 pixels", frame, |scene, i| {
+        scene.view((300, 100, 1000, 800), &long, i * 12, 0);
+    });
+    animate("two panes, tool bar, status line", frame, |scene, i| {
+        scene.view((0, 40, 901, 1000), &long, 0, i * 16);
+        scene.view((910, 40, 1000, 1000), &long, 0, 900 - i * 11);
+        scene.line(0, 1060, 400, i);
+    });
+}
+
+/// What the memory of both sides is for.
+fn back(frame: Duration) {
+    let desktop = Scene::desktop(WIDTH, HEIGHT);
+    animate("two windows in turn", frame, |scene, i| {
+        scene.pixels.clone_from(&desktop.pixels);
+        if i % 2 == 1 {
+            scene.code(0, 0, WIDTH, HEIGHT, 77);
+        }
+    });
+    animate("a menu over a photo, up and down", frame, |scene, i| {
+        scene.photo(0, 0, WIDTH, HEIGHT, 5);
+        if i % 2 == 1 {
+            scene.code(333, 222, 320, 512, 5);
+        }
+    });
+}
+
+/// What is never found again.
+fn noise(frame: Duration) {
+    animate("all of the screen new, grainy", frame, |scene, i| {
+        scene.photo(320, 180, 1280, 720, u64::from(i));
+    });
+}
+
+/// Frames in files as `xwd` writes them, in the order of their names, for any content: the folder is in `PICTURE_FRAMES`.
+fn files(frame: Duration) {
+    let Ok(folder) = std::env::var("PICTURE_FRAMES") else {
+        return;
+    };
+    let mut names: Vec<_> = std::fs::read_dir(&folder)
+        .expect("the folder of frames")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    names.sort();
+    let scenes: Vec<Scene> = names.iter().map(|name| xwd(name)).collect();
+    let mut run = Run::new(&scenes[0]);
+    for scene in &scenes[1..] {
+        run.step(scene, &[whole()], Kind::Delta);
+    }
+    run.report(&folder, frame);
+}
+
+/// A frame of the bench's size, 32 bits a pixel.
+fn xwd(name: &std::path::Path) -> Scene {
+    let bytes = std::fs::read(name).expect("a file");
+    let field = |at: usize| u32::from_be_bytes(bytes[4 * at..][..4].try_into().expect("a field"));
+    assert_eq!((field(4), field(5), field(11)), (WIDTH, HEIGHT, 32));
+    let start = (field(0) + 12 * field(19)) as usize;
+    let mut scene = Scene::new(WIDTH, HEIGHT, 0);
+    for (pixel, bytes) in scene.pixels.iter_mut().zip(bytes[start..].as_chunks().0) {
+        *pixel = u32::from_le_bytes(*bytes) & 0x00FF_FFFF;
+    }
+    scene
+}
+
 fn first(frame: Duration) {
     let scene = Scene::desktop(WIDTH, HEIGHT);
     let mut run = Run::new(&scene);
@@ -239,12 +325,16 @@ fn first(frame: Duration) {
 
 type Work = (&'static str, fn(Duration));
 
-const WORK: [Work; 6] = [
+const WORK: [Work; 10] = [
     ("idle", idle),
     ("typing", typing),
     ("scroll", scroll),
     ("paging", paging),
     ("drag", drag),
+    ("code", code),
+    ("back", back),
+    ("noise", noise),
+    ("files", files),
     ("first", first),
 ];
 

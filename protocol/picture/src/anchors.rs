@@ -8,8 +8,8 @@ use crate::merge::Piece;
 use crate::shift::{Fate, Move, Offset, Shift, same};
 use crate::{Canvas, RGB, Rect};
 
-/// Pixels of a probe: wide enough that busy ones rarely repeat.
-const PROBE: usize = 16;
+/// Pixels of a probe: wide enough, four letters, that busy ones rarely repeat.
+const PROBE: usize = 32;
 
 /// Rows of a tile that get a probe each, in pixels from its top: an odd distance, so that no period of text falls in step with it.
 const PROBE_ROWS: [u32; 4] = [3, 20, 37, 54];
@@ -20,8 +20,8 @@ const BUSY: usize = 4;
 /// Probes that must agree on an offset: by chance a few do.
 const AGREE: u32 = 8;
 
-/// Most different offsets that are counted: when there are more the content is too even to tell.
-const OFFSETS: usize = 64;
+/// log2 of the slots of the offsets' table: some for each probe, as text leads astray.
+const OFFSET_BITS: u32 = 10;
 
 /// Old pixels searched at most, so that video pays little (about half a millisecond) for what it never finds.
 const SEARCH: u64 = 256 * 1024;
@@ -44,6 +44,7 @@ const STEP: usize = 3;
 pub(crate) struct Finder {
     /// Hash and place of each probe by slot; several in a slot leave none.
     table: Vec<Slot>,
+    /// Offsets and their votes, by a hash of the offset.
     offsets: Vec<(Offset, u32)>,
 }
 
@@ -111,6 +112,8 @@ impl Finder {
     /// dragged nearly always belongs to the window.
     fn search(&mut self, canvas: &Canvas, piece: &Piece) -> Option<Offset> {
         self.offsets.clear();
+        self.offsets
+            .resize(1 << OFFSET_BITS, (Offset { x: 0, y: 0 }, 0));
         let area = piece.rect;
         let rows = (SEARCH / u64::from(area.width)).min(u64::from(area.height)) as u32;
         let middle = area.height / 2;
@@ -148,12 +151,15 @@ impl Finder {
     }
 
     fn count(&mut self, offset: Offset) -> Option<Offset> {
-        if let Some((_, votes)) = self.offsets.iter_mut().find(|(other, _)| *other == offset) {
+        let place = offset.x as u32 ^ (offset.y as u32) << 16;
+        let slot = place.wrapping_mul(0x9E37_79B1) >> (32 - OFFSET_BITS);
+        let (other, votes) = &mut self.offsets[slot as usize];
+        if *other == offset {
             *votes += 1;
             return (*votes >= AGREE).then_some(offset);
         }
-        if self.offsets.len() < OFFSETS {
-            self.offsets.push((offset, 1));
+        if *votes <= 1 {
+            (*other, *votes) = (offset, 1);
         }
         None
     }

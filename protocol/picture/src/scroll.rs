@@ -17,8 +17,9 @@ const TRIES: u32 = 3;
 /// Rows from one of the sample to the next: odd, so that no period of text falls in step with it.
 const STEP: usize = 11;
 
-/// Fewest rows of the sample that a distance must explain: fewer would save less than a tile.
-const MIN_GAIN: u32 = 3;
+/// What a row of the sample is worth that a distance explains, in half rows; and the least that a copy is worth: less saves no tile.
+const GAIN: i32 = 2;
+const MIN_WORTH: i32 = 3 * GAIN;
 
 /// A table slot that no row took.
 const FREE: u32 = u32::MAX;
@@ -37,7 +38,7 @@ pub(crate) struct Finder {
     votes: Vec<u32>,
 }
 
-/// A column of tiles that changed.
+/// A column of tiles.
 #[derive(Clone, Copy)]
 struct Strip {
     x: u32,
@@ -53,47 +54,85 @@ struct Strip {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Right {
     Vote,
-    /// It or its neighbour voted in vain.
+    /// Too little of it changed, or it or its neighbour has voted.
     Join,
     /// It moves.
     None,
 }
 
-/// Rows of the sample that a distance explains, and that would be wrong with it.
+/// The stretch of a strip's sample that a distance explains best: where most is gained and least is wrong.
 #[derive(Clone, Copy, Default)]
 struct Match {
-    /// First and last explained one, in rows of the screen.
-    rows: Option<(u32, u32)>,
-    gain: u32,
-    /// Between explained ones.
-    harm: u32,
-    /// Since the last explained one: perhaps they lie below all that moved.
-    doubtful: u32,
-    /// That no copy explains.
+    /// The best stretch so far: first and last row of the screen, and what it is worth.
+    rows: (u32, u32),
+    worth: i32,
+    /// The stretch that ends at the last row looked at: where it began, and what it is worth.
+    first: u32,
+    sum: i32,
+    /// Rows that moved, that stayed, and that are new, in all of the strip.
+    moved: u32,
+    stayed: u32,
     new: u32,
 }
 
 impl Match {
     fn add(&mut self, y: u32, fate: Fate) {
-        if fate == Fate::Moved {
-            self.gain += 1;
-            self.harm += std::mem::take(&mut self.doubtful);
-            self.rows = Some((self.rows.map_or(y, |rows| rows.0), y));
-        } else if fate == Fate::Stayed && self.rows.is_some() {
-            self.doubtful += 1;
+        match fate {
+            Fate::Moved => self.moved += 1,
+            Fate::Stayed => self.stayed += 1,
+            Fate::New => self.new += 1,
+            Fate::Even => {}
         }
-        self.new += u32::from(fate == Fate::New);
+        if self.sum == 0 {
+            self.first = y;
+        }
+        // A new row must be said in any case, but much that is new means that the rest fits by chance.
+        self.sum += match fate {
+            Fate::Moved => GAIN,
+            Fate::Stayed => -GAIN,
+            Fate::New => -1,
+            Fate::Even => 0,
+        };
+        self.sum = self.sum.max(0);
+        if self.sum > self.worth {
+            self.worth = self.sum;
+            self.rows = (self.first, y);
+        }
     }
 
-    /// The rows, if moving them brings more than it spoils.
-    fn worthwhile(&self) -> Option<(u32, u32)> {
-        let gains = self.gain >= MIN_GAIN && self.gain > self.harm;
-        self.rows.filter(|_| gains)
+    /// Much is explained, or nearly all of what there is.
+    fn is_sure(&self) -> bool {
+        self.worth >= MIN_WORTH || self.worth > 0 && self.new <= self.moved
     }
 
-    /// Moving changes nothing.
+    /// Before and after look the same, moved or not.
     fn is_even(&self) -> bool {
-        self.gain + self.harm + self.doubtful + self.new == 0
+        self.moved + self.stayed + self.new == 0
+    }
+}
+
+/// Strips side by side that move together.
+struct Group {
+    to: Rect,
+    worth: i32,
+    /// Width of strips at its right that look the same before and after, and move along if something beyond them does.
+    even: u32,
+}
+
+impl Group {
+    fn new(to: Rect, worth: i32) -> Group {
+        let even = 0;
+        Group { to, worth, even }
+    }
+
+    fn add(&mut self, to: Rect, worth: i32) {
+        self.to = around(&self.to, &to);
+        self.worth += worth;
+        self.even = 0;
+    }
+
+    fn reaches(&self, x: u32) -> bool {
+        self.to.right() + u64::from(self.even) == u64::from(x)
     }
 }
 
@@ -129,19 +168,23 @@ impl Finder {
         self.strips.clear();
         let area = piece.rect;
         let end = area.x + area.width;
+        let enough = 2.max((area.height / TILE / 4) as usize);
         let mut x = area.x;
         while x < end {
             let next = (x / TILE + 1) * TILE;
             let (width, changed) = (next.min(end) - x, changed(x));
-            if changed > 0 {
-                self.strips.push(Strip {
-                    x,
-                    width,
-                    changed,
-                    votes: Right::Vote,
-                    found: Match::default(),
-                });
-            }
+            let votes = if changed >= enough {
+                Right::Vote
+            } else {
+                Right::Join
+            };
+            self.strips.push(Strip {
+                x,
+                width,
+                changed,
+                votes,
+                found: Match::default(),
+            });
             x = next;
         }
     }
@@ -154,7 +197,7 @@ impl Finder {
         most.map(|(voter, _)| voter)
     }
 
-    /// Neither a strip that voted in vain nor its neighbours vote again.
+    /// Neither a strip that voted nor its neighbours vote again.
     fn excuse(&mut self, voter: usize) {
         let end = self.strips.len().min(voter + 2);
         for strip in &mut self.strips[voter.saturating_sub(1)..end] {
@@ -221,33 +264,39 @@ impl Finder {
 
     /// Joins neighbouring strips that the distance explains, and makes the edges exact.
     fn group(&mut self, shift: &Shift, moves: &mut Vec<Move>) {
-        let mut pending: Option<Rect> = None;
+        let mut groups: Vec<Group> = Vec::new();
         for strip in self
             .strips
-            .iter_mut()
+            .iter()
             .filter(|strip| strip.votes != Right::None)
         {
-            let joins = pending.filter(|to| to.right() == u64::from(strip.x));
-            if joins.is_none() {
-                moves.extend(pending.take().map(|to| shift.fit(to)));
-            }
-            let (x, width) = (strip.x, strip.width);
-            if let Some((first, last)) = strip.found.worthwhile() {
-                let (y, height) = (first, last - first + 1);
+            let (x, width, found) = (strip.x, strip.width, strip.found);
+            let last = groups.last_mut().filter(|group| group.reaches(x));
+            if found.is_sure() {
+                let (y, height) = (found.rows.0, found.rows.1 - found.rows.0 + 1);
                 let to = Rect {
                     x,
                     y,
                     width,
                     height,
                 };
-                pending = Some(joins.map_or(to, |joined| around(&joined, &to)));
-                strip.votes = Right::None;
-            } else if let (Some(to), true) = (&mut pending, strip.found.is_even()) {
-                to.width += width;
+                match last {
+                    Some(group) => group.add(to, found.worth),
+                    None => groups.push(Group::new(to, found.worth)),
+                }
+            } else if let (Some(group), true) = (last, found.is_even()) {
+                group.even += width;
+            }
+        }
+        groups.retain(|group| group.worth >= MIN_WORTH);
+        for strip in &mut self.strips {
+            let x = u64::from(strip.x);
+            let moves = |group: &Group| strip.x >= group.to.x && x < group.to.right();
+            if groups.iter().any(moves) {
                 strip.votes = Right::None;
             }
         }
-        moves.extend(pending.map(|to| shift.fit(to)));
+        moves.extend(groups.iter().map(|group| shift.fit(group.to)));
     }
 }
 

@@ -143,7 +143,7 @@ impl<'a> Shift<'a> {
     }
 }
 
-/// Most is not wrong, and more is gained than spoilt.
+/// Something is gained, more than is spoilt, and most is not wrong.
 fn explains(fates: impl Iterator<Item = Fate>) -> bool {
     let (mut count, mut moved, mut stayed, mut new) = (0, 0, 0, 0);
     for fate in fates {
@@ -155,7 +155,7 @@ fn explains(fates: impl Iterator<Item = Fate>) -> bool {
             Fate::New => new += 1,
         }
     }
-    4 * (stayed + new) <= count && 4 * stayed <= moved
+    moved > 0 && 4 * stayed <= moved && 4 * (stayed + new) <= count
 }
 
 /// How far up to `limit` one gets in steps that `works(reached, more)` allows, with ever smaller ones.

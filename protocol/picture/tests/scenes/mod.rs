@@ -108,6 +108,46 @@ impl Scene {
         }
     }
 
+    /// One line of a program: indented, of words that repeat, each kind in its colour. Line `number` is the same wherever it stands.
+    pub fn code_line(&mut self, x: u32, y: u32, width: u32, number: u32) {
+        self.fill(x, y, width, LETTER.1, PAPER);
+        let mut dice = Dice(u64::from(number) * 6151 + 3);
+        if dice.below(6) == 0 {
+            return;
+        }
+        let columns = (width / LETTER.0).min(100);
+        let mut column = number / 5 % 4 * 4;
+        for _ in 0..2 + dice.below(8) {
+            // A few words stand everywhere, most of the others rarely.
+            let word = dice.below(160).min(dice.below(160)).min(dice.below(160));
+            let mut letters = Dice(u64::from(word) * 977 + 11);
+            let ink = INKS[letters.below(6) as usize];
+            for _ in 0..1 + letters.below(10) {
+                let code = letters.below(40).min(letters.below(40));
+                if column < columns {
+                    self.letter(x + column * LETTER.0, y, code, ink);
+                }
+                column += 1;
+            }
+            column += 1;
+        }
+    }
+
+    /// A page of a program whose first line is `first`.
+    pub fn code(&mut self, x: u32, y: u32, width: u32, height: u32, first: u32) {
+        for row in 0..height / LETTER.1 {
+            self.code_line(x, y + row * LETTER.1, width, first + row);
+        }
+    }
+
+    /// Draws `content` of the same size shifted: its row `top` and column `left` come to the corner of the area.
+    pub fn view(&mut self, area: (u32, u32, u32, u32), content: &Scene, left: u32, top: u32) {
+        let (x, y, width, height) = area;
+        self.draw(x, y, width, height, |dx, dy| {
+            content.pixels[((top + dy) * content.width + left + dx) as usize]
+        });
+    }
+
     /// Smooth shades with some noise, as a camera makes them.
     pub fn photo(&mut self, x: u32, y: u32, width: u32, height: u32, seed: u64) {
         let mut dice = Dice(seed);
