@@ -9,6 +9,16 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u32) {
     out.push(value as u8);
 }
 
+/// A difference as a number that is small when it is near zero.
+pub(crate) fn zigzag(value: i32) -> u32 {
+    ((value << 1) ^ (value >> 31)) as u32
+}
+
+/// Undoes [`zigzag`].
+pub(crate) fn unzigzag(value: u32) -> i32 {
+    (value >> 1) as i32 ^ -((value & 1) as i32)
+}
+
 /// Reads a varint from bytes that `next` gives one at a time; `None` inside when it is longer than a `u32`.
 pub(crate) fn take_varint<E>(mut next: impl FnMut() -> Result<u8, E>) -> Result<Option<u32>, E> {
     let mut value = 0u64;
@@ -91,6 +101,14 @@ mod tests {
             assert_eq!(take_varint(|| rest.next().ok_or(())), Ok(Some(value)));
             assert_eq!(rest.next(), None);
         }
+    }
+
+    #[test]
+    fn differences_come_back() {
+        for value in [0, -1, 1, 700, -700, i32::MAX, i32::MIN] {
+            assert_eq!(unzigzag(zigzag(value)), value);
+        }
+        assert_eq!(zigzag(-1), 1);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The receiver's side: updates from anywhere, checked as they are read, onto a canvas.
 
 use crate::bands;
-use crate::bits::take_varint;
+use crate::bits::{take_varint, unzigzag};
 use crate::grid::Grid;
 use crate::later::{Later, Stroke};
 use crate::palette::{MAX_COLOURS, Palettes, capacity};
 use crate::residual::{PLANES, Planes, Predictor};
+use crate::store::Store;
 use crate::stream::{self, Inflate, Section};
 use crate::wire::*;
-use crate::{Canvas, PictureError, Rect, TILE_AREA};
+use crate::{Canvas, PictureError, Rect, TILE, TILE_AREA};
 
 /// Rebuilds an encoder's screen from its updates.
 pub struct Decoder {
@@ -119,6 +120,7 @@ impl Decoder {
             canvas: &mut self.canvas,
             changed: &mut self.changed,
             later: later.then_some(&mut self.later),
+            next_slot: 0,
         };
         match head {
             Head::Whole { .. } => reader.whole()?,
@@ -142,6 +144,7 @@ impl Decoder {
             self.canvas = Canvas::new(width, height)?;
         }
         self.painter.palettes.clear();
+        self.painter.store.clear();
         match &mut self.streams {
             Some(streams) => {
                 streams.ops.reset()?;
@@ -220,6 +223,7 @@ struct Painter {
     palettes: Palettes,
     planes: Planes,
     packed: Vec<u8>,
+    store: Store,
 }
 
 impl Painter {
@@ -228,6 +232,7 @@ impl Painter {
             palettes: Palettes::new(),
             planes: Planes::new(),
             packed: vec![0; bands::MAX_PACKED],
+            store: Store::default(),
         }
     }
 
@@ -236,6 +241,10 @@ impl Painter {
         for stroke in &later.strokes {
             match *stroke {
                 Stroke::Copy { from, x, y } => canvas.copy(from, x, y),
+                Stroke::Keep { tile, slot } => self.store.keep(canvas, &tile, slot),
+                Stroke::Recall { corner, part, slot } => {
+                    self.store.show(canvas, corner, &part, slot);
+                }
                 Stroke::Solid { area, pixel } => paint_solid(canvas, area, pixel),
                 Stroke::Palette {
                     area,
@@ -317,6 +326,8 @@ struct Reader<'a> {
     changed: &'a mut Vec<Rect>,
     /// Where strokes go that are not painted now.
     later: Option<&'a mut Later>,
+    /// The slot that a recall takes without a difference.
+    next_slot: i32,
 }
 
 impl Reader<'_> {
@@ -346,10 +357,11 @@ impl Reader<'_> {
         let grid = Grid::new(self.canvas.width(), self.canvas.height());
         let mut budget =
             COPY_BUDGET * u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        let (mut next, mut copies) = (0, 0);
+        let (mut next, mut copies, mut keeps) = (0, 0, 0);
         loop {
             match self.ops.byte()? {
                 OP_END => return Ok(()),
+                OP_KEEP => keeps += self.keep(&grid, MAX_KEEPS - keeps)?,
                 OP_COPY => {
                     copies += 1;
                     if copies > MAX_COPIES {
@@ -360,6 +372,45 @@ impl Reader<'_> {
                 tag => next = self.tile(tag, &grid, next)? + 1,
             }
         }
+    }
+
+    /// Puts a run of tiles into the store; returns how many.
+    fn keep(&mut self, grid: &Grid, most: usize) -> Result<usize, PictureError> {
+        let first = number(|| self.ops.byte())?;
+        let more = number(|| self.ops.byte())?;
+        let slot = number(|| self.ops.byte())? as usize;
+        if more as usize >= most {
+            return Err(PictureError::Malformed("too many tiles kept"));
+        }
+        if first >= grid.count() || more >= grid.count() - first {
+            return Err(PictureError::Malformed("tile outside the screen"));
+        }
+        for (index, slot) in (first..=first + more).zip(slot..) {
+            let tile = grid.tile(index);
+            let store = &mut self.painter.store;
+            store.expect(slot, (tile.width, tile.height))?;
+            match &mut self.later {
+                Some(later) => later.strokes.push(Stroke::Keep { tile, slot }),
+                None => store.keep(self.canvas, &tile, slot),
+            }
+        }
+        Ok(more as usize + 1)
+    }
+
+    /// Shows what the store has.
+    fn recall(&mut self, area: Rect) -> Result<(), PictureError> {
+        let difference = unzigzag(number(|| self.ops.byte())?);
+        let slot = self.next_slot.wrapping_add(difference);
+        self.next_slot = slot.wrapping_add(1);
+        let (x, y) = (area.x % TILE, area.y % TILE);
+        let (corner, part) = ((area.x - x, area.y - y), Rect { x, y, ..area });
+        let slot = usize::try_from(slot).unwrap_or(SLOTS);
+        self.painter.store.check(slot, &part)?;
+        match &mut self.later {
+            Some(later) => later.strokes.push(Stroke::Recall { corner, part, slot }),
+            None => self.painter.store.show(self.canvas, corner, &part, slot),
+        }
+        Ok(())
     }
 
     fn copy(&mut self, budget: &mut u64) -> Result<(), PictureError> {
@@ -436,6 +487,7 @@ impl Reader<'_> {
             OP_SOLID => self.solid(area),
             OP_PALETTE => self.palette(area),
             OP_PHOTO => self.photo(area),
+            OP_RECALL => self.recall(area),
             _ => Err(PictureError::Malformed("unknown op")),
         }
     }

@@ -3,12 +3,14 @@
 use crate::anchors;
 use crate::bits::put_varint;
 use crate::grid::{Dirt, Grid, tiles_of};
+use crate::memory::Memory;
 use crate::merge::{self, Piece};
 use crate::scroll;
 use crate::shift::Move;
 use crate::wire::*;
 use crate::writer::Writer;
 use crate::{Canvas, PictureError, Rect, TILE};
+use std::ops::Range;
 
 /// Fewest changed tiles of a piece for which a search for what moved is worth its time (about 5 µs a tile).
 const COPY_MIN_TILES: usize = 6;
@@ -55,6 +57,7 @@ pub struct Encoder {
     survey: Vec<Survey>,
     /// One row of what decoders have where something moved.
     row: Vec<u32>,
+    memory: Memory,
     writer: Writer,
 }
 
@@ -77,6 +80,7 @@ impl Encoder {
             moves: Vec::new(),
             survey: Vec::new(),
             row: Vec::new(),
+            memory: Memory::new(&grid),
             writer: Writer::new()?,
         })
     }
@@ -87,6 +91,7 @@ impl Encoder {
         self.canvas = canvas;
         self.grid = Grid::new(width, height);
         self.dirt = vec![Dirt::default(); self.grid.count() as usize];
+        self.memory = Memory::new(&self.grid);
         self.forget_changes();
         self.needs_whole = true;
         Ok(())
@@ -216,6 +221,9 @@ impl Encoder {
     /// Merges what moved, row by row in the order in which no row is overwritten before it is needed.
     fn merge_moved(&mut self, piece: &Piece, found: &Move) {
         let Move { from, to } = *found;
+        for tile in self.grid.touched(&to) {
+            self.remember(tile, !from.contains(&self.grid.tile(tile)));
+        }
         let mut moved = std::mem::take(&mut self.row);
         for i in 0..to.height {
             let i = if from.y >= to.y { i } else { to.height - 1 - i };
@@ -266,25 +274,36 @@ impl Encoder {
         self.survey = survey;
     }
 
-    /// Merges a row of tiles, one row of pixels after the other as they lie in memory.
+    /// Merges the tiles of a row of them that are not merged yet, run by run.
     fn merge_tile_row(&mut self, piece: &Piece, row: u32, tiles: &[Survey]) {
+        let mut first = piece.rect.x / TILE;
+        for run in tiles.chunk_by(|a, b| a.merged == b.merged) {
+            let end = first + run.len() as u32;
+            if !run[0].merged {
+                self.merge_run(piece, row, first..end);
+            }
+            first = end;
+        }
+    }
+
+    /// Merges tiles side by side, one row of pixels after the other as they lie in memory.
+    fn merge_run(&mut self, piece: &Piece, row: u32, columns: Range<u32>) {
         let area = piece.rect;
         let top = (row * TILE).max(area.y);
         let bottom = ((row + 1) * TILE).min(area.y + area.height);
+        let x = (columns.start * TILE).max(area.x);
+        let width = (columns.end * TILE).min(area.x + area.width) - x;
         // Of the row of pixels above. While those are few it is quicker to compare all of a row at once.
-        let mut differing = tiles.iter().filter(|tile| tile.merged).count();
+        let mut differing = 0;
         for y in top..bottom {
-            let few = 2 * differing < tiles.len();
-            if few && !merge::differs(&self.canvas, piece, area.x, y, area.width) {
+            let few = 2 * differing < columns.len();
+            if few && !merge::differs(&self.canvas, piece, x, y, width) {
                 continue;
             }
-            differing = 0;
-            for (column, _) in (area.x / TILE..)
-                .zip(tiles)
-                .filter(|(_, tile)| !tile.merged)
-            {
-                differing += usize::from(self.merge_tile(piece, column, y));
-            }
+            let tiles = columns.clone();
+            differing = tiles
+                .filter(|&column| self.merge_tile(piece, column, y))
+                .count();
         }
     }
 
@@ -298,16 +317,30 @@ impl Encoder {
             width,
             height,
         };
+        if !merge::differs(&self.canvas, piece, x, y, width) {
+            return false;
+        }
         let tile = y / TILE * self.grid.columns() + column;
+        self.remember(tile, true);
         let dirt = &mut self.dirt[tile as usize];
-        let clean = dirt.is_empty();
-        let differed = merge::merge_row(&mut self.canvas, piece, &row, dirt);
-        self.dirty += usize::from(clean && !dirt.is_empty());
-        differed
+        self.dirty += usize::from(dirt.is_empty());
+        merge::merge_row(&mut self.canvas, piece, &row, dirt);
+        true
+    }
+
+    /// Before a tile changes: what it shows may come back. Not if it is not `lost`, because it is still to be seen elsewhere.
+    fn remember(&mut self, tile: u32, lost: bool) {
+        if !self.needs_whole && !self.memory.knows(tile) {
+            let exact = self.dirt[tile as usize].is_empty();
+            let rect = self.grid.tile(tile);
+            self.memory.note(&self.canvas, tile, &rect, lost && exact);
+        }
     }
 
     fn write_whole(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
         self.writer.reset()?;
+        self.memory.clear();
+        self.memory.turn();
         self.number = 0;
         for index in 0..self.grid.count() {
             self.writer
@@ -321,13 +354,18 @@ impl Encoder {
 
     fn write_delta(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
         self.number = self.number.wrapping_add(1);
+        self.writer.keeps(self.memory.keeps());
+        self.memory.turn();
         for copy in &self.copies {
             self.writer.copy(copy);
         }
         for (index, dirt) in (0..).zip(&self.dirt).filter(|(_, dirt)| !dirt.is_empty()) {
             let tile = self.grid.tile(index);
-            self.writer
-                .tile(&self.canvas, index, &tile, Some(dirt.on(&tile)))?;
+            let part = dirt.on(&tile);
+            match self.memory.recall(&self.canvas, index, &tile, part) {
+                Some((slot, part)) => self.writer.recall(index, &tile, part, slot),
+                None => self.writer.tile(&self.canvas, index, &tile, Some(part))?,
+            }
         }
         out.extend([VERSION, KIND_DELTA, self.number]);
         self.writer.finish(out)

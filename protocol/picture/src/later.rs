@@ -6,6 +6,7 @@
 
 use crate::palette::MAX_COLOURS;
 use crate::residual::Predictor;
+use crate::wire::SLOTS;
 use crate::{Canvas, Rect};
 
 /// Most bytes that wait; more are painted before they go on.
@@ -34,6 +35,17 @@ pub(crate) enum Stroke {
         area: Rect,
         predictor: Predictor,
         at: usize,
+    },
+    /// A tile goes into the store.
+    Keep {
+        tile: Rect,
+        slot: usize,
+    },
+    /// `part` of what the store has is shown in the tile at `corner`.
+    Recall {
+        corner: (u32, u32),
+        part: Rect,
+        slot: usize,
     },
 }
 
@@ -77,6 +89,8 @@ impl Later {
     pub(crate) fn thin(&mut self, canvas: &Canvas) {
         let mut seen = Seen::all(canvas.width(), canvas.height());
         let mut kept = Vec::new();
+        // Which slots matter: all at the end.
+        let mut wanted = vec![true; SLOTS];
         for stroke in self.strokes.drain(..).rev() {
             match stroke {
                 Stroke::Copy { from, x, y } => {
@@ -89,6 +103,23 @@ impl Later {
                         };
                         let (x, y) = (part.x, part.y);
                         kept.push(Stroke::Copy { from, x, y });
+                    }
+                }
+                Stroke::Keep { tile, slot } => {
+                    if std::mem::take(&mut wanted[slot]) {
+                        seen.add(tile);
+                        kept.push(stroke);
+                    }
+                }
+                Stroke::Recall { corner, part, slot } => {
+                    let area = Rect {
+                        x: corner.0 + part.x,
+                        y: corner.1 + part.y,
+                        ..part
+                    };
+                    if seen.take(area) {
+                        wanted[slot] = true;
+                        kept.push(stroke);
                     }
                 }
                 Stroke::Solid { area, .. }
@@ -145,6 +176,15 @@ impl Seen {
             }
         }
         any != 0
+    }
+
+    fn add(&mut self, area: Rect) {
+        let (x, right) = (area.x as usize, (area.x + area.width) as usize);
+        for y in area.y as usize..(area.y + area.height) as usize {
+            for index in x / 64..right.div_ceil(64) {
+                self.words[y * self.stride + index] |= mask(index, x, right);
+            }
+        }
     }
 
     /// Takes the place of a copy out and puts what was in it in at its source. Returns the rectangle around that, at its place.

@@ -30,17 +30,18 @@
 //!
 //! ```text
 //! ops      = op* 0x00
-//! op       = copy | tile
+//! op       = keep | copy | tile
+//! keep     = 0x0a tile:varint count-1:varint slot:varint
 //! copy     = 0x01 from_x:varint from_y:varint to_x:varint to_y:varint width:varint height:varint
 //! tile     = tag[1] skip:varint? area? body
-//! tag      = 0x02 solid | 0x03 palette | 0x04 photo, plus 0x40 (no skip) and 0x80 (area follows)
+//! tag      = 0x02 solid | 0x03 palette | 0x04 photo | 0x05 recall, plus 0x40 (no skip) and 0x80 (area follows)
 //! skip     = how many tiles lie between the previous tile of this update and this one
 //! area     = x[1] y[1] width-1[1] height-1[1]                        inside the tile; without it the whole tile
 //! ```
 //!
 //! Ops happen in order. A copy reads all of its source before it writes (the two may overlap), lies inside the screen and may not be
 //! empty; an update has at most 1024 copies, and they move at most four times the area of the screen. Tiles come in rising order, each at most once.
-//! A whole has every tile, all with 0x40, none with an area, and no copies. Other low tags are kept for later versions (other copies, JPEG and video
+//! A whole has every tile, all with 0x40, none with an area and none a recall, and neither copies nor keeps. Other low tags are kept for later versions (other copies, JPEG and video
 //! rectangles) and are an error in this one.
 //!
 //! ```text
@@ -50,12 +51,18 @@
 //!            bit 6 (only with bit 5): they are added to the slot's palette instead of replacing it
 //! band     = height-1[1] indices
 //! photo    = predictor[1]                                            1 left, 2 up, 3 gradient
+//! recall   = slot:varint                                             zigzag: less one more than the last recall's of this update
 //! ```
 //!
 //! For each depth both sides remember the last eight palettes that were sent, in slots 0 to 7; colours that follow
 //! go to the slot that the head names. A whole empties all slots. A palette has at most 2^bits colours, and every index is
 //! below its count. The bands of an area lie one below the other and their heights sum up to its own. In a band indices go column
 //! by column, each from the top, lowest bits first, each column starting on a new byte.
+//!
+//! Both sides remember up to 1024 tiles in slots from 0. A keep puts `count` tiles from `tile` on, as they are at this moment, into as many slots
+//! from `slot` on; an update keeps at most 512 tiles. A recall shows the same pixels of the tile in its slot (its first is 0, then
+//! the one after the last recall's, to which the difference is added; zigzag: 0, -1, 1, -2 are 0, 1, 2, 3). The tile in the slot must be as large
+//! as the area needs. A whole empties all slots.
 //!
 //! A photo has three times width×height bytes in `residuals`: a plane of green, one of red minus green, one of blue minus green, all
 //! modulo 256, and each byte minus its prediction. With l, u and c the neighbours at the left, above, and above left in the
@@ -68,8 +75,8 @@
 //! by the tiles of the screen, and so are memory and time, whatever the bytes say.
 //! After any error the decoder refuses deltas until the next whole.
 //!
-//! An encoder at 1920×1080 holds about 12 MB: 8.3 the screen, 2.3 and 0.7 the two zstd streams, the rest row hashes, and room for one
-//! update. A decoder holds the screen and about 2 MB.
+//! An encoder at 1920×1080 holds about 12 MB: 8.3 the screen, 2.3 and 0.7 the two zstd streams, the rest room for one
+//! update. A decoder holds the screen and about 2 MB. Both remember tiles in 16 MB more at most.
 
 mod anchors;
 mod bands;
@@ -80,12 +87,14 @@ mod encoder;
 mod error;
 mod grid;
 mod later;
+mod memory;
 mod merge;
 mod palette;
 mod residual;
 mod scroll;
 mod shift;
 mod starts;
+mod store;
 mod stream;
 mod wire;
 mod writer;

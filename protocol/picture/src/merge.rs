@@ -66,16 +66,12 @@ pub(crate) fn differs(canvas: &Canvas, piece: &Piece, x: u32, y: u32, width: u32
     !same(piece.span(x, y, width), canvas.span(x, y, width))
 }
 
-/// Merges one row of one tile. Whether it differed.
-pub(crate) fn merge_row(canvas: &mut Canvas, piece: &Piece, row: &Rect, dirt: &mut Dirt) -> bool {
+/// Merges one row of one tile, which differs.
+pub(crate) fn merge_row(canvas: &mut Canvas, piece: &Piece, row: &Rect, dirt: &mut Dirt) {
     let new = piece.span(row.x, row.y, row.width);
     let old = canvas.span_mut(row.x, row.y, row.width);
-    let differs = !same(new, old);
-    if differs {
-        note(dirt, new, old, row.x % TILE, row.y % TILE);
-        store(new, old);
-    }
-    differs
+    note(dirt, new, old, row.x % TILE, row.y % TILE);
+    store(new, old);
 }
 
 /// Merges one row of any width where a move brings pixels of the canvas from `from`. Whether they are wrong anywhere: then `moved` has them.

@@ -11,6 +11,10 @@ pub(crate) const OP_COPY: u8 = 1;
 pub(crate) const OP_SOLID: u8 = 2;
 pub(crate) const OP_PALETTE: u8 = 3;
 pub(crate) const OP_PHOTO: u8 = 4;
+/// A tile that shows again what the store has.
+pub(crate) const OP_RECALL: u8 = 5;
+/// Tiles go into the store as they are.
+pub(crate) const OP_KEEP: u8 = 10;
 
 /// Flag of a tile's tag: it follows the previous tile without a gap.
 pub(crate) const TAG_NEXT: u8 = 0x40;
@@ -29,3 +33,9 @@ pub(crate) const COPY_BUDGET: u64 = 4;
 /// Most copies of one update: four for each column of tiles of the widest screen, and a bound on what a hostile
 /// sender's update may unfold to.
 pub(crate) const MAX_COPIES: usize = 1024;
+
+/// Tiles that both sides remember: two screens of 1920×1080, 16 MB.
+pub(crate) const SLOTS: usize = 1024;
+
+/// Most tiles that an update may put into the store, half of it: a bound on a hostile sender's use of our time.
+pub(crate) const MAX_KEEPS: usize = SLOTS / 2;

@@ -1,7 +1,8 @@
 //! How changes are said: the ops and residuals of one update, into the two streams.
 
 use crate::bands::Cutter;
-use crate::bits::put_varint;
+use crate::bits::{put_varint, zigzag};
+use crate::memory::Keep;
 use crate::palette::{Book, Palettizer, depth_for};
 use crate::residual::Planes;
 use crate::shift::Move;
@@ -33,6 +34,8 @@ pub(crate) struct Writer {
     has_photo: bool,
     /// The tile that needs no skip.
     next_tile: u32,
+    /// The slot that needs no difference.
+    next_slot: usize,
 }
 
 impl Writer {
@@ -50,6 +53,7 @@ impl Writer {
             packed_residuals: Vec::new(),
             has_photo: false,
             next_tile: 0,
+            next_slot: 0,
         })
     }
 
@@ -71,6 +75,18 @@ impl Writer {
         }
         self.has_photo = false;
         self.next_tile = 0;
+        self.next_slot = 0;
+    }
+
+    /// Says what goes into the store: runs of tiles into runs of slots.
+    pub(crate) fn keeps(&mut self, keeps: &[Keep]) {
+        let follows = |a: &Keep, b: &Keep| a.tile + 1 == b.tile && a.slot + 1 == b.slot;
+        for run in keeps.chunk_by(follows) {
+            self.raw.push(OP_KEEP);
+            put_varint(&mut self.raw, run[0].tile);
+            put_varint(&mut self.raw, run.len() as u32 - 1);
+            put_varint(&mut self.raw, run[0].slot as u32);
+        }
     }
 
     pub(crate) fn copy(&mut self, copy: &Move) {
@@ -79,6 +95,20 @@ impl Writer {
         for value in [from.x, from.y, to.x, to.y, to.width, to.height] {
             put_varint(&mut self.raw, value);
         }
+    }
+
+    /// Says that a part of a tile is what `slot` holds.
+    pub(crate) fn recall(&mut self, index: u32, tile: &Rect, part: Rect, slot: usize) {
+        let head = TileHead {
+            skip: index - self.next_tile,
+            part,
+            tile: *tile,
+        };
+        self.next_tile = index + 1;
+        head.put(OP_RECALL, &mut self.raw);
+        let difference = slot as i32 - self.next_slot as i32;
+        put_varint(&mut self.raw, zigzag(difference));
+        self.next_slot = slot + 1;
     }
 
     /// Says `area` of a tile, or all of it.

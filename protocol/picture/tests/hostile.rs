@@ -213,6 +213,79 @@ fn forged_deltas_are_refused() {
 }
 
 #[test]
+fn what_is_kept_is_recalled() {
+    // The first tile goes into slot 3 and comes back in the place of the second.
+    let ops = [0x0A, 0, 0, 3, 0x42, 9, 9, 9, 0x45, 6, 0];
+    let pixels = decode_delta(&ops).expect("good ops");
+    assert_eq!(pixels, [vec![0x09_0909; 64], vec![0x01_0203; 64]].concat());
+}
+
+#[test]
+fn forged_recalls_are_refused() {
+    let cases: [(&[u8], &str); 9] = [
+        (&[0x45, 0, 0], "nothing was kept"),
+        (&[0x0A, 0, 0, 3, 0x45, 4, 0], "that slot is empty"),
+        (&[0x0A, 0, 0, 3, 0x45, 1, 0], "there is no slot -1"),
+        (
+            &[0x0A, 0, 0, 3, 0x45, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0],
+            "nor a far lower one",
+        ),
+        (&[0x0A, 0, 0, 0x80, 8, 0], "there is no slot 1024"),
+        (
+            &[0x0A, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0],
+            "nor a far higher one",
+        ),
+        (&[0x0A, 2, 0, 0, 0], "there is no third tile"),
+        (&[0x0A, 1, 1, 0, 0], "the run leaves the screen"),
+        (
+            &[0x0A, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0, 0],
+            "the run is far too long",
+        ),
+    ];
+    for (ops, why) in cases {
+        assert!(
+            matches!(decode_delta(ops), Err(PictureError::Malformed(_))),
+            "{why}"
+        );
+    }
+    let many = |count: usize| [[0x0A, 0, 0, 0].repeat(count), vec![0]].concat();
+    assert!(decode_delta(&many(512)).is_ok());
+    assert_eq!(
+        decode_delta(&many(513)),
+        Err(PictureError::Malformed("too many tiles kept"))
+    );
+}
+
+#[test]
+fn a_smaller_tile_is_not_recalled_as_a_larger_one() {
+    let mut forger = Forger::new();
+    let mut decoder = Decoder::new();
+    let whole = forger.whole(&[65, 1], &[0x42, 1, 2, 3, 0x42, 4, 5, 6, 0]);
+    decoder.decode(&whole).expect("a good one");
+    let refused = decoder.decode(&forger.delta(1, &[0x0A, 1, 0, 0, 0x45, 0, 0]));
+    assert!(matches!(refused, Err(PictureError::Malformed(_))));
+}
+
+#[test]
+fn a_whole_empties_the_store() {
+    let later = |decoder: &mut Decoder, update: &[u8]| decoder.decode_later(update);
+    let now = |decoder: &mut Decoder, update: &[u8]| decoder.decode(update).map(|_| ());
+    for read in [&later as &dyn Fn(&mut Decoder, &[u8]) -> _, &now] {
+        let mut decoder = Decoder::new();
+        let mut forger = Forger::new();
+        let whole = forger.whole(&[64, 1], &[0x42, 1, 2, 3, 0]);
+        read(&mut decoder, &whole).expect("a good one");
+        read(&mut decoder, &forger.delta(1, &[0x0A, 0, 0, 0, 0])).expect("a good one");
+        read(&mut decoder, &forger.delta(2, &[0x45, 0, 0])).expect("a good one");
+        let mut forger = Forger::new();
+        let whole = forger.whole(&[64, 1], &[0x42, 1, 2, 3, 0]);
+        read(&mut decoder, &whole).expect("a good one");
+        let refused = read(&mut decoder, &forger.delta(1, &[0x45, 0, 0]));
+        assert!(matches!(refused, Err(PictureError::Malformed(_))));
+    }
+}
+
+#[test]
 fn copies_may_overlap() {
     let pixels =
         decode_delta(&[1, 60, 0, 62, 0, 8, 1, 1, 66, 0, 63, 0, 8, 1, 0]).expect("good copies");
@@ -223,7 +296,7 @@ fn copies_may_overlap() {
 
 #[test]
 fn forged_ops_are_refused() {
-    let cases: [(&[u8], &str); 12] = [
+    let cases: [(&[u8], &str); 14] = [
         (&[0x42, 1, 2, 3, 0], "no tile is left out"),
         (
             &[0x42, 1, 2, 3, 0x42, 1, 2, 3, 0x42, 1, 2, 3, 0],
@@ -232,7 +305,9 @@ fn forged_ops_are_refused() {
         (&[0x02, 0, 1, 2, 3, 0x42, 1, 2, 3, 0], "no skips"),
         (&[0x42, 1, 2, 3, 0xC2, 0, 0, 0, 0, 1, 2, 3, 0], "no areas"),
         (&[0x01, 0, 0, 0, 0, 1, 1, 0], "no copies"),
-        (&[0x45, 0], "no unknown ops"),
+        (&[0x45, 0, 0], "no recalls"),
+        (&[0x0A, 0, 0, 0, 0], "nothing kept"),
+        (&[0x4F, 0], "no unknown ops"),
         (&[0x43, 0x40, 0], "no unknown palette heads"),
         (&[0x44, 9, 0], "no unknown predictors"),
         (

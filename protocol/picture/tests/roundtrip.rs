@@ -20,13 +20,39 @@ const SIZES: [(u32, u32); 8] = [
 
 #[derive(Clone, Debug)]
 enum Act {
-    Fill { area: Rect, colour: u32 },
-    Text { area: Rect, line: u32 },
-    Few { area: Rect, colours: u32, seed: u64 },
-    Photo { area: Rect, seed: u64 },
-    Noise { area: Rect, seed: u64 },
-    Move { area: Rect, dx: i32, dy: i32 },
-    Resize { size: usize },
+    Fill {
+        area: Rect,
+        colour: u32,
+    },
+    Text {
+        area: Rect,
+        line: u32,
+    },
+    Few {
+        area: Rect,
+        colours: u32,
+        seed: u64,
+    },
+    Photo {
+        area: Rect,
+        seed: u64,
+    },
+    Noise {
+        area: Rect,
+        seed: u64,
+    },
+    Move {
+        area: Rect,
+        dx: i32,
+        dy: i32,
+    },
+    /// The screen is again what it was so many acts ago.
+    Back {
+        steps: usize,
+    },
+    Resize {
+        size: usize,
+    },
     Delta,
     Whole,
     LateJoin,
@@ -49,6 +75,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (area(), any::<u64>()).prop_map(|(area, seed)| Act::Photo { area, seed }),
         1 => (area(), any::<u64>()).prop_map(|(area, seed)| Act::Noise { area, seed }),
         4 => (area(), -40..40i32, -60..60i32).prop_map(|(area, dx, dy)| Act::Move { area, dx, dy }),
+        3 => (1..9usize).prop_map(|steps| Act::Back { steps }),
         1 => (0..SIZES.len()).prop_map(|size| Act::Resize { size }),
         6 => Just(Act::Delta),
         1 => Just(Act::Whole),
@@ -63,6 +90,8 @@ struct World {
     decoders: Vec<Decoder>,
     /// Reads all and paints only at the end.
     later: Decoder,
+    /// Earlier screens.
+    past: Vec<Scene>,
     garbage: u32,
 }
 
@@ -74,11 +103,13 @@ impl World {
             encoder: Encoder::new(width, height).expect("a valid size"),
             decoders: vec![Decoder::new()],
             later: Decoder::new(),
+            past: Vec::new(),
             garbage: 0,
         }
     }
 
     fn act(&mut self, act: &Act) {
+        self.past.push(self.scene.clone());
         match *act {
             Act::Fill { area, colour } => self.paint(area, |s, a| {
                 s.fill(a.x, a.y, a.width, a.height, colour & 0x00FF_FFFF)
@@ -107,7 +138,22 @@ impl World {
                 self.paint(area, |s, a| s.noise(a.x, a.y, a.width, a.height, seed))
             }
             Act::Move { area, dx, dy } => self.paint(area, |s, a| shift(s, a, dx, dy)),
+            Act::Back { steps } => {
+                let past = self.past.iter().rev().nth(steps).cloned();
+                let past = past.filter(|past| past.pixels.len() == self.scene.pixels.len());
+                if let Some(past) = past {
+                    let (width, height) = (past.width, past.height);
+                    let all = Rect {
+                        x: 0,
+                        y: 0,
+                        width,
+                        height,
+                    };
+                    self.paint(all, |scene, _| *scene = past);
+                }
+            }
             Act::Resize { size } => {
+                self.past.clear();
                 let (width, height) = SIZES[size];
                 self.scene = Scene::new(width, height, 0);
                 self.encoder.resize(width, height).expect("a valid size");
@@ -352,6 +398,55 @@ fn dragging_is_said_as_copies() {
         update.len() < 12_000,
         "two edges of photo, not a window: {} bytes",
         update.len()
+    );
+}
+
+/// How long the updates are with which a screen of 800×600 becomes one scene after the other.
+fn lengths(scenes: &[&Scene]) -> Vec<usize> {
+    let mut encoder = Encoder::new(800, 600).expect("a valid size");
+    let mut decoder = Decoder::new();
+    let all = Rect {
+        x: 0,
+        y: 0,
+        width: 800,
+        height: 600,
+    };
+    let lengths = scenes.iter().map(|scene| {
+        encoder.patch(all, &scene.pixels);
+        let mut update = Vec::new();
+        encoder.encode(Kind::Delta, &mut update);
+        decoder.decode(&update).expect("an honest update");
+        assert!(decoder.canvas().pixels() == scene.pixels);
+        update.len()
+    });
+    lengths.collect()
+}
+
+#[test]
+fn what_was_there_before_is_recalled() {
+    let (photo, mut page) = (photo(), photo());
+    page.page(0, 0, 800, 600, 7);
+    let mut menu = photo.clone();
+    menu.code(100, 50, 300, 400, 3);
+    let turned = lengths(&[&photo, &page, &photo, &page, &photo]);
+    assert!(turned[2..].iter().all(|&bytes| bytes < 100), "{turned:?}");
+    let closed = lengths(&[&photo, &menu, &photo]);
+    assert!(closed[2] < 300, "{closed:?}");
+    let others: Vec<Scene> = (0..40)
+        .map(|i| {
+            let mut other = page.clone();
+            other.page(0, 0, 800, 600, 100 * i);
+            other
+        })
+        .collect();
+    let mut scenes: Vec<&Scene> = vec![&photo];
+    scenes.extend(&others);
+    scenes.push(&photo);
+    let restless = lengths(&scenes);
+    let last = restless[restless.len() - 1];
+    assert!(
+        last < restless[0] / 50,
+        "what never rests has pushed little out: {last} bytes"
     );
 }
 
