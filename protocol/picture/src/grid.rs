@@ -80,9 +80,9 @@ impl Dirt {
         self.bottom = self.bottom.max(y + 1);
     }
 
-    /// Whether all of `width` pixels are inside already, so that only the row of a change still matters.
-    pub(crate) fn spans(&self, width: usize) -> bool {
-        self.left == 0 && usize::from(self.right) >= width
+    /// Left and right, if there is any.
+    pub(crate) fn sides(&self) -> Option<(usize, usize)> {
+        (!self.is_empty()).then_some((self.left.into(), self.right.into()))
     }
 
     /// On the screen, for a tile whose corner is at `tile`.

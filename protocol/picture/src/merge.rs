@@ -89,6 +89,10 @@ pub(crate) fn merge_moved(
         return !same(new, moved);
     }
     let (source, old) = canvas.two_spans(from, (row.x, row.y), row.width);
+    if new == source {
+        old.copy_from_slice(source);
+        return false;
+    }
     let mut bits = 0;
     for ((new, source), old) in new.iter().zip(source).zip(old) {
         let pixel = new & RGB;
@@ -123,11 +127,14 @@ fn store(new: &[u32], old: &mut [u32]) {
 /// Notes the changed stretch of a row that differs; `x`, `y` is where the row begins in its tile.
 fn note(dirt: &mut Dirt, new: &[u32], old: &[u32], x: u32, y: u32) {
     let (x, width) = (x as usize, new.len());
-    if dirt.spans(x + width) {
-        return dirt.add(y, x, x + width);
-    }
     let changed = |(new, old): (&u32, &u32)| (new ^ old) & RGB != 0;
-    let first = new.iter().zip(old).position(changed).unwrap_or(0);
-    let last = new.iter().zip(old).rposition(changed).unwrap_or(width - 1);
-    dirt.add(y, x + first, x + last + 1);
+    // What lies between the sides that the dirt has already needs no look.
+    let sides = dirt.sides().unwrap_or((x + width, x));
+    let before = sides.0.saturating_sub(x).min(width);
+    let behind = sides.1.saturating_sub(x).min(width);
+    let first = new[..before].iter().zip(&old[..before]).position(changed);
+    let last = new[behind..].iter().zip(&old[behind..]).rposition(changed);
+    let left = first.map_or(sides.0, |first| x + first);
+    let right = last.map_or(sides.1, |last| x + behind + last + 1);
+    dirt.add(y, left, right);
 }

@@ -66,22 +66,26 @@ impl Palettizer {
         fits
     }
 
+    /// Looks up every pixel, also one like its neighbour: that nearly never takes another way, which is quicker.
     fn index(&mut self, pixels: &[u32], indices: &mut [u8]) -> bool {
-        let (mut last, mut id) = (EMPTY, 0);
         for (index, &pixel) in indices.iter_mut().zip(pixels) {
-            if pixel != last {
+            let slot = slot_of(pixel);
+            if self.keys[slot] == pixel {
+                *index = self.ids[slot];
+            } else {
                 let Some(found) = self.id_of(pixel) else {
                     return false;
                 };
-                (last, id) = (pixel, found);
+                *index = found;
             }
-            *index = id;
         }
         true
     }
 
+    /// The colour's index, a new one if it was not met yet; `None` when there are too many.
+    #[cold]
     fn id_of(&mut self, colour: u32) -> Option<u8> {
-        let mut slot = (colour.wrapping_mul(0x9E37_79B1) >> 22) as usize % TABLE;
+        let mut slot = slot_of(colour);
         while self.keys[slot] != colour {
             if self.keys[slot] == EMPTY {
                 if self.colours.len() == MAX_COLOURS {
@@ -107,6 +111,10 @@ impl Palettizer {
         );
         self.met.sort_unstable();
     }
+}
+
+fn slot_of(colour: u32) -> usize {
+    (colour.wrapping_mul(0x9E37_79B1) >> 22) as usize % TABLE
 }
 
 /// A colour and its index in one number, in the order of colours.
