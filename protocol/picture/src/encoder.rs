@@ -5,6 +5,7 @@ use crate::bits::put_varint;
 use crate::grid::{Dirt, Grid, tiles_of};
 use crate::memory::Memory;
 use crate::merge::{self, Piece};
+use crate::patience::Patience;
 use crate::scroll;
 use crate::shift::Move;
 use crate::wire::*;
@@ -51,6 +52,7 @@ pub struct Encoder {
     number: u8,
     scroll_finder: scroll::Finder,
     move_finder: anchors::Finder,
+    patience: Patience,
     /// What may have moved in the piece being merged.
     moves: Vec<Move>,
     /// By tile of that piece.
@@ -77,6 +79,7 @@ impl Encoder {
             number: 0,
             scroll_finder: scroll::Finder::default(),
             move_finder: anchors::Finder::default(),
+            patience: Patience::default(),
             moves: Vec::new(),
             survey: Vec::new(),
             row: Vec::new(),
@@ -175,7 +178,10 @@ impl Encoder {
     fn make_moves(&mut self, piece: &Piece) {
         let mut moves = std::mem::take(&mut self.moves);
         moves.clear();
-        self.find_moves(piece, &mut moves);
+        if self.patience.allows() {
+            self.find_moves(piece, &mut moves);
+            self.patience.learn(!moves.is_empty());
+        }
         for found in &moves {
             if self.may_copy(found) {
                 self.merge_moved(piece, found);

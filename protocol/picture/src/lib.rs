@@ -90,6 +90,7 @@ mod later;
 mod memory;
 mod merge;
 mod palette;
+mod patience;
 mod residual;
 mod scroll;
 mod shift;
