@@ -30,19 +30,12 @@ impl Cutter {
     ) {
         let height = indices.len() / width;
         let starts = self.starts(indices, width, top);
-        let (mut first, mut column) = (0, [0; TILE as usize]);
+        let mut first = 0;
         while first < height {
             let next = (first + 1..height).find(|&row| starts >> (top + row) & 1 == 1);
             let end = next.unwrap_or(height);
-            let column = &mut column[..end - first];
             out.push((end - first - 1) as u8);
-            for x in 0..width {
-                let rows = indices[first * width..].chunks_exact(width);
-                for (id, row) in column.iter_mut().zip(rows) {
-                    *id = ids[usize::from(row[x])];
-                }
-                pack(column, depth, out);
-            }
+            put_band(&indices[first * width..end * width], ids, width, depth, out);
             first = end;
         }
     }
@@ -62,6 +55,25 @@ impl Cutter {
             self.last = own;
         }
         self.last
+    }
+}
+
+/// Columns that are turned at once: as many bytes as one load takes.
+const TURNED: usize = 8;
+
+fn put_band(rows: &[u8], ids: &[u8; MAX_COLOURS], width: usize, depth: u8, out: &mut Vec<u8>) {
+    let height = rows.len() / width;
+    let mut columns = [[0; TILE as usize]; TURNED];
+    for x in (0..width).step_by(TURNED) {
+        let count = TURNED.min(width - x);
+        for (y, row) in rows.chunks_exact(width).enumerate().take(TILE as usize) {
+            for (column, &index) in columns.iter_mut().zip(&row[x..x + count]) {
+                column[y] = ids[usize::from(index)];
+            }
+        }
+        for column in &columns[..count] {
+            pack(&column[..height], depth, out);
+        }
     }
 }
 
@@ -91,25 +103,41 @@ pub(crate) fn read(
     Ok(at)
 }
 
-/// Undoes [`Cutter::put`]: fills `indices`, row by row, from what [`read`] accepted, and says which is the highest.
-pub(crate) fn unpack_into(bytes: &[u8], depth: u8, width: usize, indices: &mut [u8]) -> u8 {
-    let (mut rest, mut highest) = (bytes, 0);
-    let mut rows = indices;
-    let mut column = [0; TILE as usize];
-    while let ([height, bands @ ..], false) = (rest, rows.is_empty()) {
-        let column = &mut column[..usize::from(*height) + 1];
-        let stride = packed_length(column.len(), depth);
-        let (band, below) = rows.split_at_mut(column.len() * width);
-        for (x, bytes) in bands.chunks_exact(stride).take(width).enumerate() {
-            unpack(bytes, depth, column);
-            for (row, &index) in band.chunks_exact_mut(width).zip(&*column) {
-                row[x] = index;
-                highest = highest.max(index);
-            }
+/// Indices of one band.
+pub(crate) struct Band<'a> {
+    /// The area's row at which it begins.
+    pub(crate) first: usize,
+    pub(crate) height: usize,
+    /// Column by column.
+    pub(crate) indices: &'a [u8],
+}
+
+/// Undoes [`Cutter::put`]: hands over the bands of an area of `height` rows that [`read`] accepted, until one is refused.
+pub(crate) fn unpack_all<E>(
+    bytes: &[u8],
+    (width, height): (usize, usize),
+    depth: u8,
+    mut take: impl FnMut(Band) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut indices = [0; TILE_AREA];
+    let (mut rest, mut first) = (bytes, 0);
+    while let ([rows, packed @ ..], true) = (rest, first < height) {
+        let height = usize::from(*rows) + 1;
+        let stride = packed_length(height, depth);
+        let indices = &mut indices[..width * height];
+        let columns = indices.chunks_exact_mut(height);
+        for (column, packed) in columns.zip(packed.chunks_exact(stride)) {
+            unpack(packed, depth, column);
         }
-        (rest, rows) = (&bands[stride * width..], below);
+        take(Band {
+            first,
+            height,
+            indices,
+        })?;
+        first += height;
+        rest = &packed[stride * width..];
     }
-    highest
+    Ok(())
 }
 
 #[cfg(test)]
@@ -135,7 +163,14 @@ mod tests {
         });
         assert_eq!(taken, Ok(out.len()));
         let mut back = vec![9; indices.len()];
-        unpack_into(&bytes, 3, width, &mut back);
+        let unpacked = unpack_all(&bytes, (width, rows.len()), 3, |band| {
+            for (i, &index) in band.indices.iter().enumerate() {
+                let (x, y) = (i / band.height, band.first + i % band.height);
+                back[y * width + x] = index;
+            }
+            Ok::<(), ()>(())
+        });
+        assert_eq!(unpacked, Ok(()));
         assert_eq!(back, indices);
         out
     }

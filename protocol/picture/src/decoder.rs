@@ -290,22 +290,25 @@ fn paint_palette(
     palette: &[u32],
     packed: &[u8],
 ) -> Result<(), PictureError> {
-    let mut indices = [0u8; TILE_AREA];
-    let indices = &mut indices[..area.area() as usize];
-    let width = area.width as usize;
-    let highest = bands::unpack_into(packed, depth, width, indices);
-    if usize::from(highest) >= palette.len() {
-        return Err(PictureError::Malformed("index outside its palette"));
-    }
     let mut colours = [0; MAX_COLOURS];
     colours[..palette.len()].copy_from_slice(palette);
-    for (y, row) in (area.y..).zip(indices.chunks_exact(width)) {
-        let span = canvas.span_mut(area.x, y, area.width);
-        for (pixel, &index) in span.iter_mut().zip(row) {
-            *pixel = colours[usize::from(index)];
+    let size = (area.width as usize, area.height as usize);
+    bands::unpack_all(packed, size, depth, |band| {
+        let indices = band.indices.iter();
+        let highest = indices.fold(0, |highest, &index| index.max(highest));
+        if usize::from(highest) >= palette.len() {
+            return Err(PictureError::Malformed("index outside its palette"));
         }
-    }
-    Ok(())
+        for row in 0..band.height {
+            let y = area.y + (band.first + row) as u32;
+            let span = canvas.span_mut(area.x, y, area.width);
+            let columns = band.indices.chunks_exact(band.height);
+            for (pixel, column) in span.iter_mut().zip(columns) {
+                *pixel = colours[usize::from(column[row])];
+            }
+        }
+        Ok(())
+    })
 }
 
 fn paint_photo(canvas: &mut Canvas, area: Rect, predictor: Predictor, planes: &mut Planes) {
