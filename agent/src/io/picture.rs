@@ -11,7 +11,7 @@ use sightline_ends::content::{Layout, Scene};
 use sightline_ends::seal::Sealer;
 use sightline_ends::session::{seal_scene, seal_start, seal_update};
 use sightline_link::Bytes;
-use sightline_picture::{Encoder, Kind, PictureError, Rect, Starts};
+use sightline_picture::{Encoder, Kind, PictureError, Rect, SKETCH, Starts, Terms};
 use sightline_program::clock::{Clock, unix_ms};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -20,6 +20,21 @@ use crate::pure::pace::Pace;
 
 /// A whole picture at least this often while the screen changes, so that a recording can be entered there: 30 s.
 const WHOLE_EVERY: Duration = Duration::from_secs(30);
+
+/// On a slow line it waits until nothing has changed for so long, because it is in the way of what changes.
+const WHOLE_AT_REST: Duration = Duration::from_secs(1);
+
+/// But no longer than that.
+const WHOLE_AT_LAST: Duration = Duration::from_secs(300);
+
+/// Between two updates that make exact what is rough: each takes a few milliseconds, and the user's programs want the processor, too.
+const REFINE_EVERY: Duration = Duration::from_millis(15);
+
+/// The same while there is nothing to make exact yet, because it still moves.
+const REFINE_LOOK: Duration = Duration::from_millis(50);
+
+/// JPEG quality of sketches on a line that holds pictures up: half the bytes of the usual.
+const COARSE: u8 = 50;
 
 /// What the thread sends to the session.
 pub enum FromPicture {
@@ -149,9 +164,12 @@ struct Work<'a> {
     /// The next update is whole, and all of the screen is read for it.
     whole: bool,
     last_whole: Instant,
+    last_change: Instant,
     starts: Starts,
     /// Something was sent since the last whole picture.
     changed: bool,
+    /// When to look again what can be made exact, while something is rough.
+    refine_at: Option<Instant>,
     /// What the screen said beside its pixels, while paused.
     missed: Woken,
 }
@@ -177,8 +195,10 @@ fn run(
         damaged: true,
         whole: true,
         last_whole: Instant::now(),
+        last_change: Instant::now(),
         starts: Starts::default(),
         changed: false,
+        refine_at: None,
         missed: Woken::default(),
     };
     let _ = work.out.send(FromPicture::Open(work.screen.waker()));
@@ -198,15 +218,39 @@ impl Work<'_> {
         }
         let missed = std::mem::take(&mut self.missed);
         self.send_missed(missed);
-        let due = self.changed && self.last_whole.elapsed() >= WHOLE_EVERY;
-        let wanted = self.damaged || self.whole || due;
-        let permitted = lock(&self.shared.pace).permits();
+        let (permitted, allowance) = {
+            let pace = lock(&self.shared.pace);
+            (pace.permits(), pace.allowance())
+        };
+        let now = Instant::now();
+        let due = self.whole_due(allowance.is_some());
+        let refine = self.refine_at.is_some_and(|at| at <= now);
+        let left = self.encoder.pending();
+        let due_now = due.is_some_and(|due| due <= now);
+        let wanted = self.damaged || left || self.whole || refine || due_now;
         if wanted && permitted {
-            return self.update(due);
+            return self.update(due_now, allowance);
         }
-        let until = (self.changed && permitted).then(|| self.last_whole + WHOLE_EVERY);
-        let woken = self.screen.wait(until, !permitted)?;
+        let until = [due, self.refine_at].into_iter().flatten().min();
+        let woken = self.screen.wait(until.filter(|_| permitted), !permitted)?;
         self.note(woken)
+    }
+
+    /// When the next picture should be whole, so that a recording can be entered there.
+    fn whole_due(&self, slow: bool) -> Option<Instant> {
+        if !self.changed {
+            return None;
+        }
+        let usual = self.last_whole + WHOLE_EVERY;
+        if !slow {
+            return Some(if self.starts.due() {
+                self.last_whole
+            } else {
+                usual
+            });
+        }
+        let rest = usual.max(self.last_change + WHOLE_AT_REST);
+        Some(rest.min(self.last_whole + WHOLE_AT_LAST))
     }
 
     /// Takes in what the screen said; it is sent at the next turn that is not paused. Of each kind only the newest counts.
@@ -240,23 +284,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn update(&mut self, due: bool) -> Result<(), PictureFailure> {
+    fn update(&mut self, due: bool, allowance: Option<u64>) -> Result<(), PictureFailure> {
         let began = Instant::now();
-        let encoder = &mut self.encoder;
-        self.screen.grab(self.whole, &mut |area, pixels| {
-            let area = Rect {
-                x: area.x,
-                y: area.y,
-                width: area.width,
-                height: area.height,
-            };
-            encoder.patch(area, pixels);
-        })?;
-        self.damaged = false;
-        let whole = self.whole || due || self.starts.due();
+        if self.damaged || self.whole {
+            self.grab()?;
+            self.last_change = began;
+        }
+        let whole = self.whole || due;
         let kind = if whole { Kind::Whole } else { Kind::Delta };
+        let terms = self.terms(kind, allowance);
         let mut update = Vec::new();
-        if !self.encoder.encode(kind, &mut update) {
+        let said = self.encoder.encode_by(&terms, &mut update);
+        self.plan_refining(said);
+        if !said {
             return Ok(());
         }
         self.starts.sent(kind, update.len());
@@ -279,6 +319,43 @@ impl Work<'_> {
         }
         self.count(bytes, began.elapsed());
         Ok(())
+    }
+
+    fn grab(&mut self) -> Result<(), PictureFailure> {
+        let encoder = &mut self.encoder;
+        self.screen.grab(self.whole, &mut |area, pixels| {
+            let area = Rect {
+                x: area.x,
+                y: area.y,
+                width: area.width,
+                height: area.height,
+            };
+            encoder.patch(area, pixels);
+        })?;
+        self.damaged = false;
+        Ok(())
+    }
+
+    /// Photos of a first picture are sketched, and so is everything on a line that holds pictures up. A whole picture in the
+    /// middle has no bound: who watches would see it fill up.
+    fn terms(&self, kind: Kind, allowance: Option<u64>) -> Terms {
+        let first = self.whole;
+        let bytes = allowance.filter(|_| first || kind == Kind::Delta);
+        Terms {
+            kind,
+            now_us: self.clock.now().mono_us,
+            bytes: bytes.map(|bytes| bytes as usize),
+            sketch: match allowance {
+                Some(_) => Some(COARSE),
+                None => first.then_some(SKETCH),
+            },
+        }
+    }
+
+    fn plan_refining(&mut self, said: bool) {
+        let pause = if said { REFINE_EVERY } else { REFINE_LOOK };
+        let rough = self.encoder.is_rough();
+        self.refine_at = rough.then(|| Instant::now() + pause);
     }
 
     fn count(&self, bytes: u64, took: Duration) {

@@ -100,6 +100,11 @@ impl Pace {
         FLOOR_BYTES + (GAIN * self.rate() * round_trip_us as f64) as u64
     }
 
+    /// Bytes that the next update may have; `None` when the line needs no limit.
+    pub fn allowance(&self) -> Option<u64> {
+        None
+    }
+
     /// May a picture be captured now?
     pub fn permits(&self) -> bool {
         self.under_way.is_empty()

@@ -24,11 +24,37 @@ impl Rect {
         u64::from(self.width) * u64::from(self.height)
     }
 
+    /// The part that lies in both.
+    pub(crate) fn meet(&self, other: &Rect) -> Option<Rect> {
+        let (x, y) = (self.x.max(other.x), self.y.max(other.y));
+        let right = self.right().min(other.right());
+        let bottom = self.bottom().min(other.bottom());
+        let width = right.checked_sub(x.into()).filter(|width| *width > 0)?;
+        let height = bottom.checked_sub(y.into()).filter(|height| *height > 0)?;
+        Some(Rect {
+            x,
+            y,
+            width: width as u32,
+            height: height as u32,
+        })
+    }
+
     pub(crate) fn contains(&self, other: &Rect) -> bool {
         self.x <= other.x
             && self.y <= other.y
-            && other.right() <= self.right()
-            && other.bottom() <= self.bottom()
+            && self.right() >= other.right()
+            && self.bottom() >= other.bottom()
+    }
+
+    /// The smallest rectangle around both.
+    pub(crate) fn around(&self, other: &Rect) -> Rect {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        Rect {
+            x,
+            y,
+            width: self.right().max(other.right()) as u32 - x,
+            height: self.bottom().max(other.bottom()) as u32 - y,
+        }
     }
 
     pub(crate) fn intersects(&self, other: &Rect) -> bool {

@@ -6,10 +6,13 @@ use crate::grid::Grid;
 use crate::later::{Later, Stroke};
 use crate::palette::{MAX_COLOURS, Palettes, capacity};
 use crate::residual::{PLANES, Planes, Predictor};
+use crate::sheet::{self, Place, Places};
 use crate::store::Store;
 use crate::stream::{self, Inflate, Section};
+use crate::video::{self, Projector};
 use crate::wire::*;
 use crate::{Canvas, PictureError, Rect, TILE, TILE_AREA};
+use std::ops::Range;
 
 /// Rebuilds an encoder's screen from its updates.
 pub struct Decoder {
@@ -67,7 +70,12 @@ impl Decoder {
         if self.later.is_full() {
             self.settle()?;
         }
-        self.read(update, true)
+        let read = self.read(update, true);
+        if read.is_err() {
+            // Some of it may lean on what did not come.
+            self.later.clear();
+        }
+        read
     }
 
     /// Paints what waits, as if each update had been decoded. All of the canvas may have changed then.
@@ -99,7 +107,7 @@ impl Decoder {
     fn read(&mut self, update: &[u8], later: bool) -> Result<(), PictureError> {
         let due = self.due.take();
         self.changed.clear();
-        let (head, ops, residuals) = Head::parse(update)?;
+        let (head, [ops, residuals, pictures]) = Head::parse(update)?;
         match head {
             Head::Whole { width, height } => self.start(width, height)?,
             Head::Delta { number } => {
@@ -121,16 +129,57 @@ impl Decoder {
             changed: &mut self.changed,
             later: later.then_some(&mut self.later),
             next_slot: 0,
+            rough: Rough::default(),
         };
         match head {
             Head::Whole { .. } => reader.whole()?,
             Head::Delta { .. } => reader.delta()?,
         }
-        reader.ops.finish()?;
-        reader.residuals.finish()?;
+        let Reader {
+            ops,
+            residuals,
+            rough,
+            ..
+        } = reader;
+        ops.finish()?;
+        residuals.finish()?;
+        self.pictures(rough, pictures, later)?;
         self.due = Some(due_after(head));
         merge_areas(&mut self.changed);
         Ok(())
+    }
+
+    /// Reads the video's picture and the sheets, and paints what the ops said of them.
+    fn pictures(&mut self, rough: Rough, mut rest: &[u8], later: bool) -> Result<(), PictureError> {
+        if let Some(video) = rough.video {
+            let unit = take_section(&mut rest)?;
+            if later {
+                self.later.keep_unit(video, unit);
+            } else {
+                self.painter.show(video, unit)?;
+            }
+        }
+        if !later {
+            for area in &rough.moving {
+                self.painter.paint_moving(&mut self.canvas, *area);
+            }
+        }
+        let mut sketches = rough.sketches.into_iter().peekable();
+        for (index, &rows) in rough.places.sheets().iter().enumerate() {
+            let jpeg = take_section(&mut rest)?;
+            if later {
+                self.later.keep_sheet(rows, jpeg);
+                continue;
+            }
+            let pixels = sheet::read(jpeg, rows)?;
+            while let Some((area, place)) = sketches.next_if(|(_, place)| place.sheet == index) {
+                sheet::paint(&mut self.canvas, area, &pixels, place.row);
+            }
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(PictureError::Trailing)
     }
 
     /// The screen as of the last update.
@@ -145,6 +194,8 @@ impl Decoder {
         }
         self.painter.palettes.clear();
         self.painter.store.clear();
+        self.painter.video = None;
+        self.painter.projector = None;
         match &mut self.streams {
             Some(streams) => {
                 streams.ops.reset()?;
@@ -175,8 +226,8 @@ fn due_after(head: Head) -> u8 {
 }
 
 impl Head {
-    /// The head and the two sections.
-    fn parse(update: &[u8]) -> Result<(Head, &[u8], &[u8]), PictureError> {
+    /// The head and the three sections.
+    fn parse(update: &[u8]) -> Result<(Head, [&[u8]; 3]), PictureError> {
         let mut rest = update;
         let version = take(&mut rest)?;
         if version != VERSION {
@@ -192,10 +243,11 @@ impl Head {
         };
         let ops = take_section(&mut rest)?;
         let residuals = take_section(&mut rest)?;
+        let pictures = take_section(&mut rest)?;
         if !rest.is_empty() {
             return Err(PictureError::Trailing);
         }
-        Ok((head, ops, residuals))
+        Ok((head, [ops, residuals, pictures]))
     }
 }
 
@@ -224,6 +276,10 @@ struct Painter {
     planes: Planes,
     packed: Vec<u8>,
     store: Store,
+    /// Where the video is, as the updates read so far say.
+    video: Option<Rect>,
+    /// Shows it, as far as it was painted.
+    projector: Option<Projector>,
 }
 
 impl Painter {
@@ -233,13 +289,52 @@ impl Painter {
             planes: Planes::new(),
             packed: vec![0; bands::MAX_PACKED],
             store: Store::default(),
+            video: None,
+            projector: None,
+        }
+    }
+
+    /// Takes the next picture of the video.
+    fn show(&mut self, video: Video, unit: &[u8]) -> Result<(), PictureError> {
+        if let Video::Key(rect) = video
+            && self.projector.as_ref().is_none_or(|old| old.rect() != rect)
+        {
+            self.projector = Some(Projector::new(rect)?);
+        }
+        let projector = self.projector.as_mut();
+        let projector = projector.ok_or(PictureError::Malformed("video without a beginning"))?;
+        projector.take(unit)
+    }
+
+    fn paint_moving(&self, canvas: &mut Canvas, area: Rect) {
+        if let Some(projector) = &self.projector {
+            projector.paint(canvas, area);
         }
     }
 
     /// Paints strokes that waited.
     fn catch_up(&mut self, canvas: &mut Canvas, later: &Later) -> Result<(), PictureError> {
+        let mut shown = later.first_unit();
+        let mut sheet = None;
         for stroke in &later.strokes {
             match *stroke {
+                Stroke::Moving { area, unit } => {
+                    self.show_all(later, shown..unit + 1)?;
+                    shown = shown.max(unit + 1);
+                    self.paint_moving(canvas, area);
+                }
+                Stroke::Sketch {
+                    area,
+                    sheet: index,
+                    row,
+                } => {
+                    let pixels = match sheet.take() {
+                        Some((at, pixels)) if at == index => pixels,
+                        _ => later.sheet(index)?,
+                    };
+                    sheet::paint(canvas, area, &pixels, row);
+                    sheet = Some((index, pixels));
+                }
                 Stroke::Copy { from, x, y } => canvas.copy(from, x, y),
                 Stroke::Keep { tile, slot } => self.store.keep(canvas, &tile, slot),
                 Stroke::Recall { corner, part, slot } => {
@@ -272,6 +367,14 @@ impl Painter {
                     paint_photo(canvas, area, predictor, &mut self.planes);
                 }
             }
+        }
+        self.show_all(later, shown..later.units())
+    }
+
+    fn show_all(&mut self, later: &Later, units: Range<usize>) -> Result<(), PictureError> {
+        for index in units {
+            let (video, unit) = later.unit(index);
+            self.show(video, unit)?;
         }
         Ok(())
     }
@@ -331,6 +434,25 @@ struct Reader<'a> {
     later: Option<&'a mut Later>,
     /// The slot that a recall takes without a difference.
     next_slot: i32,
+    rough: Rough,
+}
+
+/// A picture of the video.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Video {
+    /// After the one before.
+    Next,
+    /// It needs no earlier one; from now on the video is there.
+    Key(Rect),
+}
+
+/// What an update's ops say of its sheets and its video picture.
+#[derive(Default)]
+struct Rough {
+    places: Places,
+    sketches: Vec<(Rect, Place)>,
+    moving: Vec<Rect>,
+    video: Option<Video>,
 }
 
 impl Reader<'_> {
@@ -343,7 +465,7 @@ impl Reader<'_> {
             }
             self.body(tag & !TAG_NEXT, grid.tile(index))?;
         }
-        if self.ops.byte()? != OP_END {
+        if self.ops.byte()? != OP_END || !self.rough.moving.is_empty() {
             return Err(PictureError::Malformed("more than a whole picture"));
         }
         let (width, height) = (self.canvas.width(), self.canvas.height());
@@ -363,7 +485,18 @@ impl Reader<'_> {
         let (mut next, mut copies, mut keeps) = (0, 0, 0);
         loop {
             match self.ops.byte()? {
-                OP_END => return Ok(()),
+                OP_END if self.rough.moving.is_empty() => return Ok(()),
+                // Behind the video's head nothing follows.
+                tag @ (OP_VIDEO | OP_VIDEO_KEY) => {
+                    self.video(tag)?;
+                    return match self.ops.byte()? {
+                        OP_END => Ok(()),
+                        _ => Err(PictureError::Malformed("more behind the video")),
+                    };
+                }
+                OP_COPY | OP_KEEP if next > 0 => {
+                    return Err(PictureError::Malformed("a copy behind a tile"));
+                }
                 OP_KEEP => keeps += self.keep(&grid, MAX_KEEPS - keeps)?,
                 OP_COPY => {
                     copies += 1;
@@ -416,12 +549,42 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn copy(&mut self, budget: &mut u64) -> Result<(), PictureError> {
-        let mut values = [0; 6];
+    fn numbers<const COUNT: usize>(&mut self) -> Result<[u32; COUNT], PictureError> {
+        let mut values = [0; COUNT];
         for value in &mut values {
             *value = number(|| self.ops.byte())?;
         }
-        let [from_x, from_y, to_x, to_y, width, height] = values;
+        Ok(values)
+    }
+
+    /// Checks that everything that moves is in the video.
+    fn video(&mut self, tag: u8) -> Result<(), PictureError> {
+        let mut video = Video::Next;
+        if tag == OP_VIDEO_KEY {
+            let [x, y, width, height] = self.numbers()?;
+            let rect = Rect {
+                x,
+                y,
+                width,
+                height,
+            };
+            if rect.area() == 0 || !self.canvas.holds(&rect) || !video::fits(&rect) {
+                return Err(PictureError::Malformed("video outside the screen"));
+            }
+            self.painter.video = Some(rect);
+            video = Video::Key(rect);
+        }
+        let place = self.painter.video;
+        let place = place.ok_or(PictureError::Malformed("video without a beginning"))?;
+        if !self.rough.moving.iter().all(|area| place.contains(area)) {
+            return Err(PictureError::Malformed("movement outside the video"));
+        }
+        self.rough.video = Some(video);
+        Ok(())
+    }
+
+    fn copy(&mut self, budget: &mut u64) -> Result<(), PictureError> {
+        let [from_x, from_y, to_x, to_y, width, height] = self.numbers()?;
         let from = Rect {
             x: from_x,
             y: from_y,
@@ -491,7 +654,35 @@ impl Reader<'_> {
             OP_PALETTE => self.palette(area),
             OP_PHOTO => self.photo(area),
             OP_RECALL => self.recall(area),
+            OP_SKETCH => {
+                self.sketch(area);
+                Ok(())
+            }
+            OP_MOVING => {
+                self.moving(area);
+                Ok(())
+            }
             _ => Err(PictureError::Malformed("unknown op")),
+        }
+    }
+
+    fn sketch(&mut self, area: Rect) {
+        let place = self.rough.places.add(area.height);
+        match &mut self.later {
+            Some(later) => later.strokes.push(Stroke::Sketch {
+                area,
+                sheet: later.sheets() + place.sheet,
+                row: place.row,
+            }),
+            None => self.rough.sketches.push((area, place)),
+        }
+    }
+
+    fn moving(&mut self, area: Rect) {
+        self.rough.moving.push(area);
+        if let Some(later) = &mut self.later {
+            let unit = later.units();
+            later.strokes.push(Stroke::Moving { area, unit });
         }
     }
 

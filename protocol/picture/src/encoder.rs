@@ -1,10 +1,10 @@
 //! The sender's side: a screen, what of it the other side does not have yet, and how that is said.
 
 use crate::anchors;
-use crate::bits::put_varint;
-use crate::grid::{Dirt, Grid, tiles_of};
+use crate::grid::{Grid, Parts, tiles_of};
 use crate::memory::Memory;
 use crate::merge::{self, Piece};
+use crate::motion::Motion;
 use crate::patience::Patience;
 use crate::scroll;
 use crate::shift::Move;
@@ -12,6 +12,10 @@ use crate::wire::*;
 use crate::writer::Writer;
 use crate::{Canvas, PictureError, Rect, TILE};
 use std::ops::Range;
+
+mod update;
+
+pub use update::{SKETCH, Terms};
 
 /// Fewest changed tiles of a piece for which a search for what moved is worth its time (about 5 µs a tile).
 const COPY_MIN_TILES: usize = 6;
@@ -40,10 +44,14 @@ pub enum Kind {
 pub struct Encoder {
     canvas: Canvas,
     grid: Grid,
-    /// By tile.
-    dirt: Vec<Dirt>,
-    /// How many tiles have dirt.
-    dirty: usize,
+    /// What decoders do not have.
+    dirt: Parts,
+    /// What they have, but only roughly.
+    rough: Parts,
+    motion: Motion,
+    filming: update::Filming,
+    /// The tile with which the next update begins.
+    resume_at: u32,
     copies: Vec<Move>,
     /// Pixels that `copies` move.
     copied: u64,
@@ -71,8 +79,11 @@ impl Encoder {
         Ok(Encoder {
             canvas,
             grid,
-            dirt: vec![Dirt::default(); grid.count() as usize],
-            dirty: 0,
+            dirt: Parts::new(&grid),
+            rough: Parts::new(&grid),
+            motion: Motion::new(&grid),
+            filming: update::Filming::default(),
+            resume_at: 0,
             copies: Vec::new(),
             copied: 0,
             needs_whole: true,
@@ -93,8 +104,11 @@ impl Encoder {
         let canvas = Canvas::new(width, height)?;
         self.canvas = canvas;
         self.grid = Grid::new(width, height);
-        self.dirt = vec![Dirt::default(); self.grid.count() as usize];
         self.memory = Memory::new(&self.grid);
+        self.dirt = Parts::new(&self.grid);
+        self.rough = Parts::new(&self.grid);
+        self.motion = Motion::new(&self.grid);
+        self.filming = update::Filming::default();
         self.forget_changes();
         self.needs_whole = true;
         Ok(())
@@ -116,42 +130,14 @@ impl Encoder {
         self.merge_tiles(&piece);
     }
 
-    /// Whether the next update has anything to say.
-    pub fn pending(&self) -> bool {
-        self.needs_whole || self.dirty > 0 || !self.copies.is_empty()
-    }
-
-    /// Appends one update to `out`. A delta is whole when the decoders cannot have the screen yet (after `new` and `resize`).
-    /// False, with nothing appended, when there is nothing to say.
-    pub fn encode(&mut self, kind: Kind, out: &mut Vec<u8>) -> bool {
-        let whole = kind == Kind::Whole || self.needs_whole;
-        if !whole && !self.pending() {
-            return false;
-        }
-        let start = out.len();
-        let written = if whole {
-            self.write_whole(out)
-        } else {
-            self.write_delta(out)
-        };
-        // zstd fails only for want of memory. Then the streams are lost, not the screen: the next update starts them anew.
-        self.needs_whole = written.is_err();
-        if written.is_err() {
-            out.truncate(start);
-            return false;
-        }
-        self.forget_changes();
-        true
-    }
-
     /// The screen as merged so far.
     pub fn canvas(&self) -> &Canvas {
         &self.canvas
     }
 
     fn forget_changes(&mut self) {
-        self.dirt.fill(Dirt::default());
-        self.dirty = 0;
+        self.dirt.clear();
+        self.rough.clear();
         self.copies.clear();
         self.copied = 0;
     }
@@ -207,21 +193,10 @@ impl Encoder {
         }
     }
 
-    /// Whether decoders have what moved, and may be asked to move that much.
+    /// Whether decoders may be asked to move that much.
     fn may_copy(&self, found: &Move) -> bool {
         let screen = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        self.copied + found.to.area() <= COPY_BUDGET * screen
-            && self.copies.len() < MAX_COPIES
-            && !self.is_dirty(&found.from)
-    }
-
-    /// Whether decoders lack a pixel of `rect`, which a copy would then spread.
-    fn is_dirty(&self, rect: &Rect) -> bool {
-        self.dirty > 0
-            && self.grid.touched(rect).any(|tile| {
-                let dirt = &self.dirt[tile as usize];
-                !dirt.is_empty() && dirt.on(&self.grid.tile(tile)).intersects(rect)
-            })
+        self.copied + found.to.area() <= COPY_BUDGET * screen && self.copies.len() < MAX_COPIES
     }
 
     /// Merges what moved, row by row in the order in which no row is overwritten before it is needed.
@@ -230,6 +205,9 @@ impl Encoder {
         for tile in self.grid.touched(&to) {
             self.remember(tile, !from.contains(&self.grid.tile(tile)));
         }
+        // A copy takes along what decoders lack or know only roughly.
+        self.dirt.copy(&self.grid, &from, &to);
+        self.rough.copy(&self.grid, &from, &to);
         let mut moved = std::mem::take(&mut self.row);
         for i in 0..to.height {
             let i = if from.y >= to.y { i } else { to.height - 1 - i };
@@ -259,10 +237,10 @@ impl Encoder {
             let x = (column * TILE).max(row.x);
             let width = ((column + 1) * TILE).min(row.x + row.width) - x;
             let moved = &moved[(x - row.x) as usize..][..width as usize];
-            let dirt = &mut self.dirt[(first_tile + column) as usize];
-            let clean = dirt.is_empty();
-            merge::note_moved(piece, &Rect { x, width, ..*row }, moved, dirt);
-            self.dirty += usize::from(clean && !dirt.is_empty());
+            let part = Rect { x, width, ..*row };
+            self.dirt.change(first_tile + column, |dirt| {
+                merge::note_moved(piece, &part, moved, dirt);
+            });
         }
     }
 
@@ -328,52 +306,19 @@ impl Encoder {
         }
         let tile = y / TILE * self.grid.columns() + column;
         self.remember(tile, true);
-        let dirt = &mut self.dirt[tile as usize];
-        self.dirty += usize::from(dirt.is_empty());
-        merge::merge_row(&mut self.canvas, piece, &row, dirt);
+        let canvas = &mut self.canvas;
+        self.dirt.change(tile, |dirt| {
+            merge::merge_row(canvas, piece, &row, dirt);
+        });
         true
     }
 
     /// Before a tile changes: what it shows may come back. Not if it is not `lost`, because it is still to be seen elsewhere.
     fn remember(&mut self, tile: u32, lost: bool) {
         if !self.needs_whole && !self.memory.knows(tile) {
-            let exact = self.dirt[tile as usize].is_empty();
+            let exact = self.dirt.of(tile).is_empty() && self.rough.of(tile).is_empty();
             let rect = self.grid.tile(tile);
             self.memory.note(&self.canvas, tile, &rect, lost && exact);
         }
-    }
-
-    fn write_whole(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
-        self.writer.reset()?;
-        self.memory.clear();
-        self.memory.turn();
-        self.number = 0;
-        for index in 0..self.grid.count() {
-            self.writer
-                .tile(&self.canvas, index, &self.grid.tile(index), None)?;
-        }
-        out.extend([VERSION, KIND_WHOLE, 0]);
-        put_varint(out, self.canvas.width());
-        put_varint(out, self.canvas.height());
-        self.writer.finish(out)
-    }
-
-    fn write_delta(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
-        self.number = self.number.wrapping_add(1);
-        self.writer.keeps(self.memory.keeps());
-        self.memory.turn();
-        for copy in &self.copies {
-            self.writer.copy(copy);
-        }
-        for (index, dirt) in (0..).zip(&self.dirt).filter(|(_, dirt)| !dirt.is_empty()) {
-            let tile = self.grid.tile(index);
-            let part = dirt.on(&tile);
-            match self.memory.recall(&self.canvas, index, &tile, part) {
-                Some((slot, part)) => self.writer.recall(index, &tile, part, slot),
-                None => self.writer.tile(&self.canvas, index, &tile, Some(part))?,
-            }
-        }
-        out.extend([VERSION, KIND_DELTA, self.number]);
-        self.writer.finish(out)
     }
 }

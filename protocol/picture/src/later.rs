@@ -4,10 +4,11 @@
 //! first, with the set of pixels that still matter: all at the end; a tile's pixels matter no more before it is painted; a
 //! copy's matter at their source instead. What nobody sees is then left out.
 
+use crate::decoder::Video;
 use crate::palette::MAX_COLOURS;
 use crate::residual::Predictor;
 use crate::wire::SLOTS;
-use crate::{Canvas, Rect};
+use crate::{Canvas, PictureError, Rect, sheet};
 
 /// Most bytes that wait; more are painted before they go on.
 pub(crate) const MOST: usize = 96 * 1024 * 1024;
@@ -47,17 +48,39 @@ pub(crate) enum Stroke {
         part: Rect,
         slot: usize,
     },
+    /// On sheet number `sheet` of those that wait, from `row` on.
+    Sketch {
+        area: Rect,
+        sheet: usize,
+        row: u32,
+    },
+    /// In picture number `unit` of the video's that wait.
+    Moving {
+        area: Rect,
+        unit: usize,
+    },
+}
+
+/// Bytes in [`Later::bytes`], and what they are.
+#[derive(Clone, Copy)]
+struct Kept<T> {
+    what: T,
+    at: usize,
+    length: usize,
 }
 
 #[derive(Default)]
 pub(crate) struct Later {
     pub(crate) strokes: Vec<Stroke>,
     pub(crate) bytes: Vec<u8>,
+    /// With the rows of each.
+    sheets: Vec<Kept<u32>>,
+    units: Vec<Kept<Video>>,
 }
 
 impl Later {
     pub(crate) fn is_empty(&self) -> bool {
-        self.strokes.is_empty()
+        self.strokes.is_empty() && self.units.is_empty()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -67,6 +90,52 @@ impl Later {
     pub(crate) fn clear(&mut self) {
         self.strokes.clear();
         self.bytes.clear();
+        self.sheets.clear();
+        self.units.clear();
+    }
+
+    pub(crate) fn sheets(&self) -> usize {
+        self.sheets.len()
+    }
+
+    pub(crate) fn units(&self) -> usize {
+        self.units.len()
+    }
+
+    pub(crate) fn keep_sheet(&mut self, rows: u32, jpeg: &[u8]) {
+        let (what, length) = (rows, jpeg.len());
+        let at = self.keep(jpeg);
+        self.sheets.push(Kept { what, at, length });
+    }
+
+    pub(crate) fn keep_unit(&mut self, video: Video, unit: &[u8]) {
+        let (what, length) = (video, unit.len());
+        let at = self.keep(unit);
+        self.units.push(Kept { what, at, length });
+    }
+
+    /// The pixels of a sheet.
+    pub(crate) fn sheet(&self, index: usize) -> Result<Vec<u8>, PictureError> {
+        let Kept { what, at, length } = self.sheets[index];
+        sheet::read(&self.bytes[at..at + length], what)
+    }
+
+    pub(crate) fn unit(&self, index: usize) -> (Video, &[u8]) {
+        let Kept { what, at, length } = self.units[index];
+        (what, &self.bytes[at..at + length])
+    }
+
+    /// The video picture with which to begin: the last that needs no earlier one, before all that are seen.
+    pub(crate) fn first_unit(&self) -> usize {
+        let seen = self.strokes.iter().find_map(|stroke| match stroke {
+            Stroke::Moving { unit, .. } => Some(*unit),
+            _ => None,
+        });
+        let seen = seen.map_or(self.units.len(), |unit| unit + 1);
+        let key = self.units[..seen]
+            .iter()
+            .rposition(|unit| matches!(unit.what, Video::Key(_)));
+        key.unwrap_or(0)
     }
 
     /// Keeps palette and rows; returns where.
@@ -124,7 +193,9 @@ impl Later {
                 }
                 Stroke::Solid { area, .. }
                 | Stroke::Palette { area, .. }
-                | Stroke::Photo { area, .. } => {
+                | Stroke::Photo { area, .. }
+                | Stroke::Sketch { area, .. }
+                | Stroke::Moving { area, .. } => {
                     if seen.take(area) {
                         kept.push(stroke);
                     }

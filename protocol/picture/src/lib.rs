@@ -89,20 +89,24 @@ mod grid;
 mod later;
 mod memory;
 mod merge;
+mod motion;
 mod palette;
 mod patience;
 mod residual;
 mod scroll;
+mod sheet;
 mod shift;
 mod starts;
 mod store;
 mod stream;
+mod video;
 mod wire;
 mod writer;
+mod yuv;
 
 pub use canvas::{Canvas, Rect};
 pub use decoder::Decoder;
-pub use encoder::{Encoder, Kind};
+pub use encoder::{Encoder, Kind, SKETCH, Terms};
 pub use error::PictureError;
 pub use starts::Starts;
 

@@ -15,6 +15,14 @@ pub(crate) const OP_PHOTO: u8 = 4;
 pub(crate) const OP_RECALL: u8 = 5;
 /// Tiles go into the store as they are.
 pub(crate) const OP_KEEP: u8 = 10;
+/// A tile whose pixels lie on a sheet.
+pub(crate) const OP_SKETCH: u8 = 6;
+/// A tile whose pixels are in the video picture.
+pub(crate) const OP_MOVING: u8 = 7;
+/// Flag-less head of the video picture, behind all tiles.
+pub(crate) const OP_VIDEO: u8 = 8;
+/// The same, and the video begins anew on a rectangle that follows.
+pub(crate) const OP_VIDEO_KEY: u8 = 9;
 
 /// Flag of a tile's tag: it follows the previous tile without a gap.
 pub(crate) const TAG_NEXT: u8 = 0x40;

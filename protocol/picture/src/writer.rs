@@ -5,6 +5,7 @@ use crate::bits::{put_varint, zigzag};
 use crate::memory::Keep;
 use crate::palette::{Book, Palettizer, depth_for};
 use crate::residual::Planes;
+use crate::sheet::Sheets;
 use crate::shift::Move;
 use crate::stream::{self, Deflate};
 use crate::wire::*;
@@ -15,6 +16,34 @@ const OPS_STEP: usize = 64 * 1024;
 
 /// Buffers above this many bytes are given back after an update: only whole pictures and noise need them.
 const KEEP: usize = 1024 * 1024;
+
+/// How often zstd is flushed to know how long an update has become, in bytes that it got: half a page of text.
+const MEASURE: usize = 16 * 1024;
+
+/// About how many times smaller zstd makes ops: letters on one colour.
+const OPS_GAIN: usize = 8;
+
+/// About how many bytes a full tile takes on a sheet.
+const SKETCH_BYTES: usize = 700;
+
+/// How pixels look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Solid,
+    /// Few colours. `grainy`: they change at more than every second pixel, as in a dark film and unlike letters.
+    Palette {
+        grainy: bool,
+    },
+    Photo,
+}
+
+/// Which tile, and which part of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) index: u32,
+    pub(crate) tile: Rect,
+    pub(crate) part: Rect,
+}
 
 /// Writes ops and residuals, and keeps all state that decoders mirror.
 pub(crate) struct Writer {
@@ -30,6 +59,14 @@ pub(crate) struct Writer {
     raw: Vec<u8>,
     packed_ops: Vec<u8>,
     packed_residuals: Vec<u8>,
+    sheets: Sheets,
+    /// The video's picture and the sheets, each behind its length.
+    pictures: Vec<u8>,
+    /// Bytes that zstd got since its last flush.
+    pushed_ops: usize,
+    pushed_residuals: usize,
+    /// About how many bytes the sheets will have.
+    sketched: usize,
     /// Whether this update has residuals.
     has_photo: bool,
     /// The tile that needs no skip.
@@ -51,6 +88,11 @@ impl Writer {
             raw: Vec::new(),
             packed_ops: Vec::new(),
             packed_residuals: Vec::new(),
+            sheets: Sheets::default(),
+            pictures: Vec::new(),
+            pushed_ops: 0,
+            pushed_residuals: 0,
+            sketched: 0,
             has_photo: false,
             next_tile: 0,
             next_slot: 0,
@@ -69,10 +111,13 @@ impl Writer {
             &mut self.raw,
             &mut self.packed_ops,
             &mut self.packed_residuals,
+            &mut self.pictures,
         ] {
             buffer.clear();
             buffer.shrink_to(KEEP);
         }
+        self.sheets.clear();
+        (self.pushed_ops, self.pushed_residuals, self.sketched) = (0, 0, 0);
         self.has_photo = false;
         self.next_tile = 0;
         self.next_slot = 0;
@@ -98,57 +143,133 @@ impl Writer {
     }
 
     /// Says that a part of a tile is what `slot` holds.
-    pub(crate) fn recall(&mut self, index: u32, tile: &Rect, part: Rect, slot: usize) {
-        let head = TileHead {
-            skip: index - self.next_tile,
-            part,
-            tile: *tile,
-        };
-        self.next_tile = index + 1;
-        head.put(OP_RECALL, &mut self.raw);
+    pub(crate) fn recall(&mut self, place: &Place, slot: usize) {
+        self.put_head(OP_RECALL, place);
         let difference = slot as i32 - self.next_slot as i32;
         put_varint(&mut self.raw, zigzag(difference));
         self.next_slot = slot + 1;
     }
 
-    /// Says `area` of a tile, or all of it.
-    pub(crate) fn tile(
-        &mut self,
-        canvas: &Canvas,
-        index: u32,
-        tile: &Rect,
-        area: Option<Rect>,
-    ) -> Result<(), PictureError> {
-        let part = area.unwrap_or(*tile);
-        let head = TileHead {
-            skip: index - self.next_tile,
-            part,
-            tile: *tile,
-        };
-        self.next_tile = index + 1;
+    /// Takes a close look at `part` of a tile, which is what is said next.
+    pub(crate) fn look(&mut self, canvas: &Canvas, part: &Rect) -> Look {
         self.pixels.clear();
         for y in part.y..part.y + part.height {
             self.pixels
                 .extend_from_slice(canvas.span(part.x, y, part.width));
         }
         if is_solid(&self.pixels) {
-            head.put(OP_SOLID, &mut self.raw);
-            put_colour(&mut self.raw, self.pixels[0]);
+            Look::Solid
         } else if self.palettizer.run(&self.pixels) && self.palette_pays() {
-            head.put(OP_PALETTE, &mut self.raw);
-            self.put_palette(&part);
+            let changes = self.palettizer.indices.windows(2);
+            let changes = changes.filter(|pair| pair[0] != pair[1]).count();
+            Look::Palette {
+                grainy: 2 * changes > self.pixels.len(),
+            }
         } else {
-            head.put(OP_PHOTO, &mut self.raw);
-            let (predictor, residuals) = self.planes.split(&self.pixels, part.width as usize);
-            self.raw.push(predictor as u8);
-            self.residuals.push(residuals, &mut self.packed_residuals)?;
-            self.has_photo = true;
+            Look::Photo
+        }
+    }
+
+    /// Says the part of a tile that was looked at, exactly.
+    pub(crate) fn exact(&mut self, place: &Place, look: Look) -> Result<(), PictureError> {
+        match look {
+            Look::Solid => {
+                self.put_head(OP_SOLID, place);
+                put_colour(&mut self.raw, self.pixels[0]);
+            }
+            Look::Palette { .. } => {
+                self.put_head(OP_PALETTE, place);
+                self.put_palette(&place.part);
+            }
+            Look::Photo => {
+                self.put_head(OP_PHOTO, place);
+                let width = place.part.width as usize;
+                let (predictor, residuals) = self.planes.split(&self.pixels, width);
+                self.raw.push(predictor as u8);
+                self.residuals.push(residuals, &mut self.packed_residuals)?;
+                self.pushed_residuals += residuals.len();
+                self.has_photo = true;
+            }
         }
         if self.raw.len() >= OPS_STEP {
-            self.ops.push(&self.raw, &mut self.packed_ops)?;
-            self.raw.clear();
+            self.push_ops()?;
         }
         Ok(())
+    }
+
+    /// Says the mean colour of the part of a tile that was looked at, until more is said.
+    pub(crate) fn mean(&mut self, place: &Place) {
+        let sum = |shift: u32| -> u64 {
+            let bytes = self
+                .pixels
+                .iter()
+                .map(|pixel| u64::from(pixel >> shift & 0xFF));
+            bytes.sum()
+        };
+        let count = self.pixels.len() as u64;
+        let mean = |shift: u32| ((sum(shift) / count) as u32) << shift;
+        let pixel = mean(0) | mean(8) | mean(16);
+        self.put_head(OP_SOLID, place);
+        put_colour(&mut self.raw, pixel);
+    }
+
+    /// Says that a part of a tile is on a sheet.
+    pub(crate) fn sketch(&mut self, canvas: &Canvas, place: &Place) {
+        self.put_head(OP_SKETCH, place);
+        self.sheets.add(canvas, &place.part);
+        self.sketched += SKETCH_BYTES * place.part.area() as usize / TILE_AREA;
+    }
+
+    /// Says that a part of a tile is in the video.
+    pub(crate) fn moving(&mut self, place: &Place) {
+        self.put_head(OP_MOVING, place);
+    }
+
+    /// Says the video's picture, behind all tiles. `key`: where it begins anew.
+    pub(crate) fn video(&mut self, key: Option<&Rect>, unit: &[u8]) {
+        match key {
+            None => self.raw.push(OP_VIDEO),
+            Some(rect) => {
+                self.raw.push(OP_VIDEO_KEY);
+                for value in [rect.x, rect.y, rect.width, rect.height] {
+                    put_varint(&mut self.raw, value);
+                }
+            }
+        }
+        put_varint(&mut self.pictures, unit.len() as u32);
+        self.pictures.extend_from_slice(unit);
+    }
+
+    fn put_head(&mut self, op: u8, place: &Place) {
+        let head = TileHead {
+            skip: place.index - self.next_tile,
+            part: place.part,
+            tile: place.tile,
+        };
+        self.next_tile = place.index + 1;
+        head.put(op, &mut self.raw);
+    }
+
+    fn push_ops(&mut self) -> Result<(), PictureError> {
+        self.ops.push(&self.raw, &mut self.packed_ops)?;
+        self.pushed_ops += self.raw.len();
+        self.raw.clear();
+        Ok(())
+    }
+
+    /// Bytes of the update so far, nearly. What zstd holds back is flushed now and then to know.
+    pub(crate) fn size(&mut self) -> Result<usize, PictureError> {
+        if self.pushed_ops + self.raw.len() >= MEASURE {
+            self.push_ops()?;
+            self.ops.flush(&mut self.packed_ops)?;
+            self.pushed_ops = 0;
+        }
+        if self.pushed_residuals >= MEASURE {
+            self.residuals.flush(&mut self.packed_residuals)?;
+            self.pushed_residuals = 0;
+        }
+        let held = (self.pushed_ops + self.raw.len()) / OPS_GAIN + self.pushed_residuals / 2;
+        Ok(self.packed_ops.len() + self.packed_residuals.len() + self.sketched + held)
     }
 
     /// Whether the palette and indices are shorter than residuals, which take about half of their three bytes a pixel.
@@ -180,15 +301,20 @@ impl Writer {
         self.cutter.put(indices, ids, (width, top), depth, raw);
     }
 
-    /// Appends both sections.
-    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), PictureError> {
+    /// Appends all sections; sheets get this quality (1 to 100).
+    pub(crate) fn finish(&mut self, quality: u8, out: &mut Vec<u8>) -> Result<(), PictureError> {
         self.raw.push(OP_END);
-        self.ops.push(&self.raw, &mut self.packed_ops)?;
+        self.push_ops()?;
+        let pictures = &mut self.pictures;
+        self.sheets.write(quality, |jpeg| {
+            put_varint(pictures, jpeg.len() as u32);
+            pictures.extend_from_slice(jpeg);
+        })?;
         self.ops.flush(&mut self.packed_ops)?;
         if self.has_photo {
             self.residuals.flush(&mut self.packed_residuals)?;
         }
-        for section in [&self.packed_ops, &self.packed_residuals] {
+        for section in [&self.packed_ops, &self.packed_residuals, &self.pictures] {
             put_varint(out, section.len() as u32);
             out.extend_from_slice(section);
         }

@@ -117,7 +117,7 @@ fn other_versions_and_sizes_are_refused() {
         decoder.decode(&[3, 1, 0]).err(),
         Some(PictureError::Version(3))
     );
-    let oversize = [2, 1, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 0, 0];
+    let oversize = [2, 1, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 0, 0, 0];
     let size = PictureError::Size {
         width: u32::MAX,
         height: 1,
@@ -162,7 +162,7 @@ impl Forger {
         }
         update.push(left as u8);
         update.extend(packed);
-        update.push(0);
+        update.extend([0, 0]); // neither residuals nor pictures
         update
     }
 }

@@ -1,0 +1,293 @@
+//! How the changes of a screen become an update: what is said exactly, what as a sketch or as video for now, and what not yet.
+
+use super::{Encoder, Kind};
+use crate::bits::put_varint;
+use crate::grid::Dirt;
+use crate::video::{self, Camera};
+use crate::wire::*;
+use crate::writer::{Look, Place};
+use crate::{PictureError, Rect};
+
+/// JPEG quality of sketches on a line that is in no need: blocks are hardly seen, and they go within a second.
+pub const SKETCH: u8 = 85;
+
+/// Exact pixels are added to an update up to so many bytes, so that a change that comes meanwhile waits for a few milliseconds.
+const REFINE: usize = 96 * 1024;
+
+/// Fewest pixels of a tile that are worth a sketch: less is as short exactly.
+const SKETCHED: u32 = 512;
+
+/// A change of at most so many pixels in a tile is said at once, whatever waits: a line of letters.
+const SMALL: u32 = 24 * 64;
+
+/// How an update may be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    pub kind: Kind,
+    /// Of any clock that goes on evenly, in microseconds.
+    pub now_us: u64,
+    /// About how many bytes it may have; what does not fit stays pending. `None`: no limit. Small changes do not count.
+    pub bytes: Option<usize>,
+    /// Photos as JPEG of this quality (1 to 100), their exact pixels later. `None`: exactly at once, but for those that keep moving.
+    pub sketch: Option<u8>,
+}
+
+impl Terms {
+    /// Everything, exactly, at once.
+    pub fn exact(kind: Kind) -> Terms {
+        Terms {
+            kind,
+            now_us: 0,
+            bytes: None,
+            sketch: None,
+        }
+    }
+}
+
+/// The video of a screen, while there is one.
+#[derive(Default)]
+pub(crate) struct Filming {
+    camera: Option<Camera>,
+    /// The camera's pictures are known to decoders.
+    follows: bool,
+    unit: Vec<u8>,
+}
+
+impl Encoder {
+    /// Whether the next update has a change to say.
+    pub fn pending(&self) -> bool {
+        self.needs_whole || !self.dirt.is_empty() || !self.copies.is_empty()
+    }
+
+    /// Whether decoders have everything, but some of it only roughly. Then [`Encoder::encode_by`] has more to say a little later.
+    pub fn is_rough(&self) -> bool {
+        !self.rough.is_empty()
+    }
+
+    /// Appends one update to `out` that says everything exactly. A delta is whole when the decoders cannot have the screen yet (after
+    /// `new` and `resize`). False, with nothing appended, when there is nothing to say.
+    pub fn encode(&mut self, kind: Kind, out: &mut Vec<u8>) -> bool {
+        for index in 0..self.grid.count() {
+            let rough = self.rough.take(index);
+            self.dirt.join(index, &rough);
+        }
+        self.filming.camera = None;
+        self.write(&Terms::exact(kind), false, out)
+    }
+
+    /// The same on terms: what moves for a while is said roughly, and exactly when it has come to rest; what exceeds the bytes stays
+    /// pending. Nothing may be said although something is rough.
+    pub fn encode_by(&mut self, terms: &Terms, out: &mut Vec<u8>) -> bool {
+        self.motion.begin(terms.now_us);
+        self.write(terms, true, out)
+    }
+
+    fn write(&mut self, terms: &Terms, may_move: bool, out: &mut Vec<u8>) -> bool {
+        let whole = terms.kind == Kind::Whole || self.needs_whole;
+        let rough = may_move && self.is_rough();
+        if !(whole || self.pending() || rough) {
+            return false;
+        }
+        let start = out.len();
+        let written = if whole {
+            self.write_whole(terms, out).map(|()| true)
+        } else {
+            self.write_delta(terms, may_move, out)
+        };
+        // zstd fails only for want of memory. Then the streams are lost, not the screen: the next update starts them anew.
+        self.needs_whole = written.is_err();
+        let said = written.unwrap_or(false);
+        if !said {
+            out.truncate(start);
+        }
+        said
+    }
+
+    fn write_whole(&mut self, terms: &Terms, out: &mut Vec<u8>) -> Result<(), PictureError> {
+        self.writer.reset()?;
+        self.memory.clear();
+        self.memory.turn();
+        self.number = 0;
+        self.resume_at = 0;
+        self.filming.follows = false;
+        self.forget_changes();
+        for index in 0..self.grid.count() {
+            let tile = self.grid.tile(index);
+            let place = Place {
+                index,
+                tile,
+                part: tile,
+            };
+            let look = self.writer.look(&self.canvas, &tile);
+            if look != Look::Solid && self.is_full(terms)? {
+                self.writer.mean(&place);
+                self.dirt.add(index, &tile, &tile);
+            } else if look == Look::Photo && terms.sketch.is_some() {
+                self.writer.sketch(&self.canvas, &place);
+                self.rough.add(index, &tile, &tile);
+            } else {
+                self.writer.exact(&place, look)?;
+            }
+        }
+        out.extend([VERSION, KIND_WHOLE, 0]);
+        put_varint(out, self.canvas.width());
+        put_varint(out, self.canvas.height());
+        self.writer.finish(terms.sketch.unwrap_or(SKETCH), out)
+    }
+
+    /// False when there was nothing to say after all.
+    fn write_delta(
+        &mut self,
+        terms: &Terms,
+        may_move: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, PictureError> {
+        let video = self.point_camera(terms, may_move)?;
+        let mut said = !self.copies.is_empty() || !self.memory.keeps().is_empty();
+        self.writer.keeps(self.memory.keeps());
+        self.memory.turn();
+        for copy in &self.copies {
+            self.writer.copy(copy);
+        }
+        self.copies.clear();
+        self.copied = 0;
+        let from = self.first_turn();
+        self.resume_at = 0;
+        let mut filmed = false;
+        for index in 0..self.grid.count() {
+            let (dirt, rough) = (self.dirt.of(index), self.rough.of(index));
+            if dirt.is_empty() {
+                if !rough.is_empty() && may_move && self.may_refine(index, terms)? {
+                    self.refine(index, &rough)?;
+                    said = true;
+                }
+            } else if dirt.area() <= SMALL || (index >= from && !self.is_full(terms)?) {
+                filmed |= self.say(index, &dirt, terms, video.filter(|_| may_move), may_move)?;
+                said = true;
+            } else if index >= from && self.resume_at == 0 {
+                self.resume_at = index;
+            }
+        }
+        if filmed {
+            self.shoot()?;
+        }
+        if said {
+            self.number = self.number.wrapping_add(1);
+            out.extend([VERSION, KIND_DELTA, self.number]);
+            self.writer.finish(terms.sketch.unwrap_or(SKETCH), out)?;
+        }
+        Ok(said)
+    }
+
+    /// Whether the update has all the bytes that it may have.
+    fn is_full(&mut self, terms: &Terms) -> Result<bool, PictureError> {
+        match terms.bytes {
+            Some(bytes) => Ok(self.writer.size()? >= bytes),
+            None => Ok(false),
+        }
+    }
+
+    /// The tile with which large changes begin: where the last update had to stop, so that all have their turn.
+    fn first_turn(&self) -> u32 {
+        let waiting = |index: &u32| !self.dirt.of(*index).is_empty();
+        (self.resume_at..self.grid.count())
+            .find(waiting)
+            .unwrap_or(0)
+    }
+
+    /// Says the change of a tile, as it looks and by how it has behaved. Whether it became part of the video.
+    fn say(
+        &mut self,
+        index: u32,
+        dirt: &Dirt,
+        terms: &Terms,
+        video: Option<Rect>,
+        may_move: bool,
+    ) -> Result<bool, PictureError> {
+        let tile = self.grid.tile(index);
+        let part = dirt.on(&tile);
+        if let Some((slot, part)) = self.memory.recall(&self.canvas, index, &tile, part) {
+            self.writer.recall(&Place { index, tile, part }, slot);
+            self.dirt.take(index);
+            self.rough.remove(index, &tile, &part);
+            return Ok(false);
+        }
+        let place = Place { index, tile, part };
+        let look = self.writer.look(&self.canvas, &part);
+        let restless = may_move && self.motion.is_restless(index, terms.now_us);
+        let film = matches!(look, Look::Photo | Look::Palette { grainy: true });
+        if may_move && film {
+            self.motion.note(index, dirt, terms.now_us);
+        }
+        self.dirt.take(index);
+        if film && video.is_some_and(|video| video.contains(&part)) {
+            self.writer.moving(&place);
+            self.rough.add(index, &tile, &part);
+            return Ok(true);
+        }
+        let sketch = (terms.sketch.is_some() || restless) && dirt.area() >= SKETCHED;
+        if look == Look::Photo && sketch {
+            self.writer.sketch(&self.canvas, &place);
+            self.rough.add(index, &tile, &part);
+        } else {
+            self.writer.exact(&place, look)?;
+            self.rough.remove(index, &tile, &part);
+        }
+        Ok(false)
+    }
+
+    /// Whether a tile that is only roughly known has its turn.
+    fn may_refine(&mut self, index: u32, terms: &Terms) -> Result<bool, PictureError> {
+        let room = terms.bytes.unwrap_or(REFINE).min(REFINE);
+        Ok(self.motion.is_calm(index, terms.now_us) && self.writer.size()? < room)
+    }
+
+    fn refine(&mut self, index: u32, rough: &Dirt) -> Result<(), PictureError> {
+        let tile = self.grid.tile(index);
+        let part = rough.on(&tile);
+        let look = self.writer.look(&self.canvas, &part);
+        self.rough.take(index);
+        self.writer.exact(&Place { index, tile, part }, look)
+    }
+
+    /// Points the camera at what moves, if anything does. The rectangle that can be video.
+    fn point_camera(
+        &mut self,
+        terms: &Terms,
+        may_move: bool,
+    ) -> Result<Option<Rect>, PictureError> {
+        let rect = match may_move {
+            true => self.motion.video(&self.grid, terms.now_us),
+            false => None,
+        };
+        let Some(rect) = rect.filter(video::fits) else {
+            self.filming.camera = None;
+            return Ok(None);
+        };
+        let camera = self.filming.camera.as_ref();
+        let level = match camera.filter(|camera| camera.rect == rect) {
+            Some(camera) => camera.level_for(terms.bytes),
+            None => video::first_level(&rect, terms.bytes),
+        };
+        if camera.is_none_or(|camera| camera.rect != rect || camera.level() != level) {
+            self.filming.camera = Some(Camera::new(rect, level)?);
+            self.filming.follows = false;
+        }
+        Ok(Some(rect))
+    }
+
+    fn shoot(&mut self) -> Result<(), PictureError> {
+        let filming = &mut self.filming;
+        if let Some(camera) = &mut filming.camera {
+            if !filming.follows {
+                camera.restart();
+            }
+            filming.unit.clear();
+            let key = camera.shoot(&self.canvas, &mut filming.unit)?;
+            self.writer
+                .video(key.then_some(&camera.rect), &filming.unit);
+            filming.follows = true;
+        }
+        Ok(())
+    }
+}
