@@ -151,7 +151,10 @@ impl Encoder {
         }
         self.copies.clear();
         self.copied = 0;
-        let from = self.first_turn();
+        let from = match terms.bytes {
+            Some(_) => self.first_turn(),
+            None => 0,
+        };
         self.resume_at = 0;
         let mut filmed = false;
         for index in 0..self.grid.count() {
