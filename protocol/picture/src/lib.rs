@@ -1,7 +1,12 @@
-//! The picture codec: lossless tiles, encode beside decode.
+//! The picture codec: lossless tiles, sketches and video for what cannot be exact yet; encode beside decode.
 //!
 //! An [`Encoder`] holds the sender's screen. Pieces of the screen are merged into it with [`Encoder::patch`], and
 //! [`Encoder::encode`] says what changed as one *update*. A [`Decoder`] turns updates back into the same screen, bit for bit.
+//!
+//! [`Encoder::encode_by`] says some of it *roughly* for now: photos as sketches (JPEG) when the line is slow or the picture the first, and
+//! a photo that keeps moving as video (H.264). It remembers which pixels decoders know only roughly and says them exactly as soon as they
+//! have come to rest. Pixels of few colours, which is what text is, are never rough. With a bound on its bytes an update says a part of what
+//! changed, the next one goes on with the screen as it then is: what is shown is never older than the line makes it.
 //!
 //! Absent here: files, sockets, clocks, threads, randomness, unsafe code, and every other crate of the house.
 //! What arrives at the decoder is hostile until decoded: see *Limits*.
@@ -12,12 +17,15 @@
 //! green, blue. `[n]` is n bytes.
 //!
 //! ```text
-//! update   = version[1] kind[1] number[1] size? section section      nothing may follow
+//! update   = version[1] kind[1] number[1] size? section section pictures      nothing may follow
 //! version  = 2
 //! kind     = 0 delta | 1 whole
 //! number   = 0 in a whole, then one more for each delta, modulo 256
 //! size     = width:varint height:varint                              in a whole only
 //! section  = length:varint zstd[length]                              first `ops`, then `residuals`
+//! pictures = length:varint unit? sheet*
+//! unit     = length:varint H.264[length]                             the video's picture, if the ops say that there is one
+//! sheet    = length:varint JPEG[length]
 //! ```
 //!
 //! Each section is a stretch of one of two endless zstd frames. A whole starts both frames anew, each update ends in a flush
@@ -29,20 +37,21 @@
 //! numbered row by row from 0. The content of `ops`, once inflated:
 //!
 //! ```text
-//! ops      = op* 0x00
-//! op       = keep | copy | tile
+//! ops      = (keep | copy)* tile* video? 0x00
 //! keep     = 0x0a tile:varint count-1:varint slot:varint
 //! copy     = 0x01 from_x:varint from_y:varint to_x:varint to_y:varint width:varint height:varint
 //! tile     = tag[1] skip:varint? area? body
-//! tag      = 0x02 solid | 0x03 palette | 0x04 photo | 0x05 recall, plus 0x40 (no skip) and 0x80 (area follows)
+//! tag      = 0x02 solid | 0x03 palette | 0x04 photo | 0x05 recall | 0x06 sketch | 0x07 moving,
+//!            plus 0x40 (no skip) and 0x80 (area follows)
 //! skip     = how many tiles lie between the previous tile of this update and this one
 //! area     = x[1] y[1] width-1[1] height-1[1]                        inside the tile; without it the whole tile
+//! video    = 0x08 | 0x09 x:varint y:varint width:varint height:varint
 //! ```
 //!
 //! Ops happen in order. A copy reads all of its source before it writes (the two may overlap), lies inside the screen and may not be
 //! empty; an update has at most 1024 copies, and they move at most four times the area of the screen. Tiles come in rising order, each at most once.
-//! A whole has every tile, all with 0x40, none with an area and none a recall, and neither copies nor keeps. Other low tags are kept for later versions (other copies, JPEG and video
-//! rectangles) and are an error in this one.
+//! A whole has every tile, all with 0x40, none with an area, none a recall or moving, and neither copies, keeps nor video. Other low tags are kept
+//! for later versions and are an error in this one.
 //!
 //! ```text
 //! solid    = colour
@@ -69,14 +78,26 @@
 //! plane: *left* predicts l, *up* u, *gradient* the median of l, u and l+u-c. In the first row of the area every predictor is *left*,
 //! in the first column *up*, and the first byte of a plane is predicted as 0.
 //!
+//! A sketch has no body. Its pixels lie on a *sheet*, a JPEG (baseline, three components) 64 pixels wide. The sketches of an update lie on its
+//! sheets in their order, one below the other, each from a row on that is a multiple of 16; what would end below row 16,384 begins the next sheet.
+//! A sheet has as many rows as its sketches take.
+//!
+//! A moving tile has no body either. Its pixels are those of the video's picture, which shows a rectangle of the screen. 0x09 says that rectangle
+//! and that its unit begins with an IDR picture; from then on 0x08 continues it, one picture in each update that has moving tiles, in the order of
+//! decoding. A whole ends the video. Width and height of the H.264 picture are those of the rectangle, rounded up to even numbers of at least 16; brightness
+//! and colour are BT.601, full range, 4:2:0. A moving area lies in the rectangle. How decoders round colours is up to them: what is rough
+//! is not compared, and no copy of it stays.
+//!
 //! # Limits
 //!
 //! Each side at most [`MAX_SIDE`], the area at most [`MAX_AREA`]. Inflating goes on only while an op asks for bytes, the ops are bounded
 //! by the tiles of the screen, and so are memory and time, whatever the bytes say.
 //! After any error the decoder refuses deltas until the next whole.
 //!
+//! H.264 is read by openh264 (C++ with bounds that it checks itself; at most 3840×2160, so about 200 MB in the worst case), JPEG by zune-jpeg (Rust).
+//!
 //! An encoder at 1920×1080 holds about 12 MB: 8.3 the screen, 2.3 and 0.7 the two zstd streams, the rest room for one
-//! update. A decoder holds the screen and about 2 MB. Both remember tiles in 16 MB more at most.
+//! update; while a 720p video plays, about 10 MB more. A decoder holds the screen and about 2 MB. Both remember tiles in 16 MB more at most.
 
 mod anchors;
 mod bands;
