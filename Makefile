@@ -20,11 +20,13 @@ bench: setup
 	@./scripts/setup.sh bench
 	$(CARGO) build --release --workspace --bins
 	$(CARGO) bench -p sightline-picture
+	@./scripts/instructions.sh
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_latency
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_idle
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_verify
 	$(CARGO) run --release --quiet -p sightline --example bench_replay
 	$(CARGO) bench -p sightline-relay --bench forward
+	$(CARGO) run --release --quiet -p sightline-tests --bin bench_picture
 
 build: setup
 	$(CARGO) build --release -p sightline-relay -p sightline-agent -p sightline

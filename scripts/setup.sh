@@ -14,7 +14,7 @@ python3 python3-cryptography
 
 # What only the benches compare with.
 if [ "${1:-}" = bench ]; then
-    packages="$packages tigervnc-viewer tigervnc-scraping-server coturn"
+    packages="$packages tigervnc-viewer tigervnc-scraping-server coturn iproute2 valgrind"
 fi
 
 missing=""
