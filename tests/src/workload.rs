@@ -109,6 +109,8 @@ pub struct Options {
     /// Steps a second; [`Kind::usual_rate`] if not said.
     pub rate: Option<f64>,
     pub seed: u64,
+    /// Lies below all other windows; else above those that are there.
+    pub below: bool,
 }
 
 impl Default for Options {
@@ -116,6 +118,7 @@ impl Default for Options {
         Options {
             rate: None,
             seed: 1,
+            below: false,
         }
     }
 }
@@ -139,7 +142,7 @@ pub struct Workload {
 impl Workload {
     /// Draws the first picture on `display`, marked as step 0.
     pub fn open(display: &str, kind: Kind, options: Options) -> anyhow::Result<Workload> {
-        let mut screen = Screen::open(display)?;
+        let mut screen = Screen::open(display, options.below)?;
         let work = begin(kind, &mut screen, options.seed)?;
         screen.mark(0)?;
         screen.sync()?;

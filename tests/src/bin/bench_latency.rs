@@ -1,12 +1,13 @@
-//! Key press at the viewer → pixel at the viewer, beside TigerVNC, on quiet 1080p screens.
+//! Key press at the viewer → pixel at the viewer, beside TigerVNC, on 1080p screens: quiet ones, and with a 720p video
+//! beside the program that answers the key.
 //!
-//! `bench_latency [--rounds N] [--presses N]`: every round starts every case anew, so that a busy moment of the
+//! `bench_latency [--rounds N] [--presses N] [--quiet-only 1]`: every round starts every case anew, so that a busy moment of the
 //! machine does not hit one case alone.
 
-use anyhow::Context;
 use sightline_tests::measure::stages::{Latency, Stage};
 use sightline_tests::measure::{Chance, Samples, load, ms, option, print_table};
 use sightline_tests::vnc;
+use sightline_tests::workload::Kind;
 
 const ROUNDS: u64 = 3;
 /// Per round and case.
@@ -16,45 +17,80 @@ const SEED: u64 = 0x5167_4874;
 
 type Start = fn() -> anyhow::Result<Stage>;
 
+/// Something between key and pixel, on a quiet screen or beside a workload.
+struct Case {
+    name: &'static str,
+    start: Start,
+    beside: Option<Kind>,
+    latency: Latency,
+}
+
+impl Case {
+    fn title(&self) -> String {
+        match self.beside {
+            Some(kind) => format!("{}, beside {}", self.name, kind.name()),
+            None => self.name.to_owned(),
+        }
+    }
+
+    fn measure(&mut self, presses: u64, chance: &mut Chance) -> anyhow::Result<()> {
+        let mut stage = (self.start)()?;
+        if let Some(kind) = self.beside {
+            stage = stage.beside(kind)?;
+        }
+        stage.measure(presses, chance, &mut self.latency)
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let rounds = option("--rounds", ROUNDS)?;
     let presses = option("--presses", PRESSES)?;
-    let mut cases: Vec<(&str, Start, Latency)> = vec![
-        ("X server alone", Stage::x_server, Latency::default()),
-        ("Sightline", Stage::sightline, Latency::default()),
-        (
-            "Sightline, recording nothing",
-            Stage::unrecorded,
-            Latency::default(),
-        ),
-        ("TigerVNC, Xvnc", Stage::xvnc, Latency::default()),
-    ];
-    if vnc::has_scraper() {
-        cases.push((
-            "TigerVNC, x0vncserver",
-            Stage::x0vncserver,
-            Latency::default(),
-        ));
-    } else {
-        println!("without x0vncserver: apt-get install tigervnc-scraping-server");
-    }
+    let mut cases = cases(option("--quiet-only", 0)? == 0);
     for round in 1..=rounds {
-        for (name, start, latency) in &mut cases {
-            println!("round {round} of {rounds}: {name} (load {})", load());
+        for case in &mut cases {
+            let title = case.title();
+            println!("round {round} of {rounds}: {title} (load {})", load());
             let mut chance = Chance::new(SEED + round);
-            start()
-                .and_then(|mut stage| stage.measure(presses, &mut chance, latency))
-                .with_context(|| name.to_string())?;
+            // One case that fails, as beside a video something may, does not take the others' numbers away.
+            if let Err(error) = case.measure(presses, &mut chance) {
+                println!("  {title}: {error:#}");
+            }
         }
     }
     report(&cases);
     Ok(())
 }
 
-fn report(cases: &[(&str, Start, Latency)]) {
+fn cases(videos: bool) -> Vec<Case> {
+    let mut starts: Vec<(&str, Start)> = vec![
+        ("X server alone", Stage::x_server),
+        ("Sightline", Stage::sightline),
+        ("Sightline, recording nothing", Stage::unrecorded),
+        ("TigerVNC, Xvnc", Stage::xvnc),
+    ];
+    if vnc::has_scraper() {
+        starts.push(("TigerVNC, x0vncserver", Stage::x0vncserver));
+    } else {
+        println!("without x0vncserver: apt-get install tigervnc-scraping-server");
+    }
+    let mut cases = Vec::new();
+    for beside in [None, Some(Kind::Video)] {
+        let wanted = beside.is_none() || videos;
+        cases.extend(starts.iter().filter(|_| wanted).map(|(name, start)| Case {
+            name,
+            start: *start,
+            beside,
+            latency: Latency::default(),
+        }));
+    }
+    cases
+}
+
+fn report(cases: &[Case]) {
     let columns = |samples: &Samples| [50, 95].map(|percent| ms(samples.percentile(percent)));
-    let line = |(name, _, latency): &(&str, Start, Latency)| {
-        let mut line = vec![(*name).to_owned(), latency.whole.count().to_string()];
+    let line = |case: &Case| {
+        let latency = &case.latency;
+        let mut line = vec![case.title(), latency.whole.count().to_string()];
         line.extend(columns(&latency.whole));
         line.push(ms(latency.whole.percentile(100)));
         line.extend(columns(&latency.there));

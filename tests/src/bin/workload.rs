@@ -25,6 +25,7 @@ fn main() -> anyhow::Result<()> {
     let options = Options {
         rate: (rate > 0).then_some(rate as f64),
         seed: option("--seed", Options::default().seed)?,
+        ..Options::default()
     };
     let mut workload = Workload::open(&display, kind, options)?;
     let began = Instant::now();

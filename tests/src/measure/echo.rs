@@ -14,12 +14,14 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
+use super::eye::hold_still;
+
 /// The rectangle's two colours, in turn; nothing else on a screen has them.
 pub const COLOURS: [u32; 2] = [0x13_a4_f1, 0xf1_a4_13];
 
-/// Window and rectangle in pixels: a few characters' worth changes.
+/// Window and rectangle in pixels: a few characters' worth changes. To the right there is room for a video.
 const WINDOW: Rectangle = Rectangle {
-    x: 400,
+    x: 200,
     y: 300,
     width: 320,
     height: 200,
@@ -47,6 +49,7 @@ impl Echo {
         x.create_gc(gc, window, &CreateGCAux::new())?;
         draw(&x, window, gc, COLOURS[0])?;
         take_keyboard(&x, window)?;
+        hold_still(&x)?;
         x.sync()?;
         let (to, presses) = channel();
         thread::spawn(move || run(&x, window, gc, &to));

@@ -12,7 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use x11rb::connection::Connection;
 use x11rb::protocol::damage::{ConnectionExt as _, ReportLevel};
 use x11rb::protocol::xproto::{
-    ConnectionExt as _, ImageFormat, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, Window,
+    AutoRepeatMode, ChangeKeyboardControlAux, ConnectionExt as _, ImageFormat, KEY_PRESS_EVENT,
+    KEY_RELEASE_EVENT, Window,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
@@ -37,6 +38,12 @@ pub struct Eye {
     keycode: u8,
 }
 
+/// A key that is held until its pixel comes must not repeat, however long that takes.
+pub fn hold_still(x: &RustConnection) -> anyhow::Result<()> {
+    let still = ChangeKeyboardControlAux::new().auto_repeat_mode(AutoRepeatMode::OFF);
+    Ok(x.change_keyboard_control(&still)?.check()?)
+}
+
 impl Eye {
     /// Looks at the middle of what shows the echo's rectangle on `display`, and waits for it to show up.
     pub fn open(display: &str) -> anyhow::Result<Eye> {
@@ -53,6 +60,7 @@ impl Eye {
             keycode: 0,
         };
         eye.keycode = eye.letter_key()?;
+        hold_still(&eye.x)?;
         eye.find()?;
         std::thread::sleep(SETTLE); // a viewer's window takes its size after the first picture
         eye.at = eye.find()?;

@@ -1,6 +1,7 @@
 //! The cases of a comparison: one echo program, seen through different things in between.
 
 use std::any::Any;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -10,6 +11,7 @@ use super::{Chance, Samples};
 use crate::display::Display;
 use crate::false_relay::FalseRelay;
 use crate::vnc;
+use crate::workload::{Beside, Kind, Options, Workload};
 use crate::world::World;
 
 /// The user's screen, in pixels.
@@ -21,6 +23,9 @@ pub const TECHNICIAN: (u32, u32) = (2200, 1300);
 const WARM_UP: u64 = 20;
 /// Milliseconds between a pixel and the next press: a fast typist, and everything at rest in between.
 const GAP_MS: (u64, u64) = (30, 80);
+
+/// Until what goes on beside is under way: a sender must see for a while that something moves to know it is a video.
+const UNDER_WAY: Duration = Duration::from_secs(3);
 
 /// What was measured of one case.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +43,9 @@ pub struct Stage {
     echo: Echo,
     eye: Eye,
     presses: usize,
+    /// The display on which the echo runs.
+    user: String,
+    beside: Option<Beside>,
     // Held: the programs in between end with it.
     _between: Box<dyn Any>,
 }
@@ -52,6 +60,8 @@ impl Stage {
             echo,
             eye,
             presses: 0,
+            user: user.to_owned(),
+            beside: None,
             _between: Box::new(()),
         })
     }
@@ -59,6 +69,18 @@ impl Stage {
     fn over(mut self, between: impl Any) -> Stage {
         self._between = Box::new(between);
         self
+    }
+
+    /// Something else goes on beside the echo, on the rest of the user's screen.
+    pub fn beside(mut self, kind: Kind) -> anyhow::Result<Stage> {
+        let options = Options {
+            below: true,
+            ..Options::default()
+        };
+        let workload = Workload::open(&self.user, kind, options)?;
+        self.beside = Some(Beside::start(workload));
+        std::thread::sleep(UNDER_WAY);
+        Ok(self)
     }
 
     /// Key and pixel on one X server.

@@ -40,7 +40,8 @@ pub struct Screen {
 
 impl Screen {
     /// Covers the screen of `display` with a window that no window manager touches.
-    pub fn open(display: &str) -> anyhow::Result<Screen> {
+    /// If wanted, it lies below all others.
+    pub fn open(display: &str, below: bool) -> anyhow::Result<Screen> {
         let (x, number) = x11rb::connect(Some(display))?;
         let root = x.setup().roots[number].clone();
         let memory = File::from(memfd_create("workload", MemfdFlags::CLOEXEC)?);
@@ -65,19 +66,28 @@ impl Screen {
             used: 0,
         };
         let all = area(0, 0, screen.width, screen.height);
-        screen.window = screen.open_window(all, None)?;
+        screen.window = screen.open_window(all, None, below)?;
         Ok(screen)
     }
 
     /// Shows a window with that content, which the server itself repaints where it comes into sight.
     pub fn show(&mut self, x: i32, y: i32, content: &Image) -> anyhow::Result<Window> {
         let pixmap = self.keep(content)?;
-        let window = self.open_window(area(x, y, content.width, content.height), Some(pixmap))?;
+        let window = self.open_window(
+            area(x, y, content.width, content.height),
+            Some(pixmap),
+            false,
+        )?;
         self.x.free_pixmap(pixmap)?;
         Ok(window)
     }
 
-    fn open_window(&self, at: Rectangle, content: Option<Pixmap>) -> anyhow::Result<Window> {
+    fn open_window(
+        &self,
+        at: Rectangle,
+        content: Option<Pixmap>,
+        below: bool,
+    ) -> anyhow::Result<Window> {
         let window = self.x.generate_id()?;
         let mut how = CreateWindowAux::new()
             .override_redirect(1)
@@ -99,6 +109,10 @@ impl Screen {
             0,
             &how,
         )?;
+        if below {
+            let lowest = ConfigureWindowAux::new().stack_mode(StackMode::BELOW);
+            self.x.configure_window(window, &lowest)?;
+        }
         self.x.map_window(window)?;
         self.x.flush()?;
         // What is drawn before it shows would be lost.
