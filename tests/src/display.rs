@@ -102,6 +102,16 @@ fn image_of(width: u16, height: u16, data: &[u8]) -> Image {
     }
 }
 
+/// A screenshot of any display.
+pub fn screenshot_of(display: &str) -> anyhow::Result<Image> {
+    let (x, screen) = x11rb::connect(Some(display))?;
+    let root = &x.setup().roots[screen];
+    let (width, height) = (root.width_in_pixels, root.height_in_pixels);
+    let (format, root) = (ImageFormat::Z_PIXMAP, root.root);
+    let image = x.get_image(format, root, 0, 0, width, height, !0)?;
+    Ok(image_of(width, height, &image.reply()?.data))
+}
+
 /// A running X server.
 pub struct Display {
     name: String,

@@ -1,7 +1,11 @@
 //! What the benches share: samples, tables, a repeatable chance, and what processes used.
 
+pub mod delivery;
 pub mod echo;
 pub mod eye;
+pub mod h264;
+pub mod marks;
+pub mod sharing;
 pub mod stages;
 
 use std::fs;

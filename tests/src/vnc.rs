@@ -100,9 +100,14 @@ pub fn scrape(display: &str) -> anyhow::Result<Server> {
 
 /// `vncviewer` on this display: lossless, and otherwise as it comes. `home` takes what it writes.
 pub fn view(server: &Server, on: &Display, home: &Path) -> anyhow::Result<Kept> {
+    view_port(server.port, on, home)
+}
+
+/// The same for whatever server listens on that port.
+pub fn view_port(port: u16, on: &Display, home: &Path) -> anyhow::Result<Kept> {
     let mut command = Command::new("vncviewer");
     command.args(["-RemoteResize=0", "-NoJPEG=1", "-SecurityTypes=None"]);
-    command.arg(format!("127.0.0.1::{}", server.port));
+    command.arg(format!("127.0.0.1::{port}"));
     command.env("DISPLAY", on.name()).env("HOME", home);
     Kept::spawn(quiet(&mut command)).context("apt-get install tigervnc-viewer")
 }

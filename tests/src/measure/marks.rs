@@ -1,0 +1,147 @@
+//! Watches a display and notes when which step of a workload shows there, by its mark.
+//!
+//! Nothing polls: the X server reports each drawing (XDamage), and a pixel is read only when the mark was drawn upon.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use x11rb::connection::Connection;
+use x11rb::protocol::Event;
+use x11rb::protocol::damage::{ConnectionExt as _, ReportLevel};
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, Rectangle, Window};
+use x11rb::rust_connection::RustConnection;
+
+use crate::display::{Display, Image};
+use crate::workload::mark;
+
+/// How soon a wish to stop is seen.
+const LOOK_UP: Duration = Duration::from_millis(50);
+
+/// A step that shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub number: u32,
+    pub at: Instant,
+}
+
+/// Waits until a display shows the mark of that step: where its upper left corner is.
+pub fn find(display: &Display, number: u32, within: Duration) -> anyhow::Result<(u32, u32)> {
+    let side = mark::SIDE.into();
+    let block = Image::plain(side, side, mark::colour(number));
+    let mut found = None;
+    display.until(within, "the mark", |display| {
+        found = display.screenshot()?.find(&block);
+        Ok(found.is_some())
+    })?;
+    found.context("just found")
+}
+
+/// A display under watch, from a thread of its own.
+pub struct Marks {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<anyhow::Result<Vec<Seen>>>,
+}
+
+impl Marks {
+    /// From now on, the mark whose corner is at a place of the display.
+    pub fn watch(display: &str, corner: (u32, u32)) -> anyhow::Result<Marks> {
+        let watcher = Watcher::open(display, corner)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || watcher.run(&told));
+        Ok(Marks { stop, thread })
+    }
+
+    /// What was seen until now.
+    pub fn end(self) -> anyhow::Result<Vec<Seen>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let seen = self.thread.join();
+        seen.unwrap_or_else(|_| bail!("the watching thread panicked"))
+    }
+}
+
+struct Watcher {
+    x: RustConnection,
+    root: Window,
+    /// The middle of the mark.
+    at: (i16, i16),
+}
+
+impl Watcher {
+    fn open(display: &str, corner: (u32, u32)) -> anyhow::Result<Watcher> {
+        let (x, screen) = x11rb::connect(Some(display))?;
+        let root = x.setup().roots[screen].root;
+        x.damage_query_version(1, 1)?.reply()?;
+        let damage = x.generate_id()?;
+        x.damage_create(damage, root, ReportLevel::RAW_RECTANGLES)?
+            .check()?;
+        let middle = |corner: u32| corner as i16 + mark::SIDE as i16 / 2;
+        Ok(Watcher {
+            x,
+            root,
+            at: (middle(corner.0), middle(corner.1)),
+        })
+    }
+
+    fn run(&self, stop: &AtomicBool) -> anyhow::Result<Vec<Seen>> {
+        let mut seen: Vec<Seen> = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            if !self.drawn()? {
+                self.sleep()?;
+                continue;
+            }
+            let pixel = self.pixel()?;
+            let about = seen.last().map_or(0, |last| last.number);
+            let number = mark::whole(mark::number(pixel), about);
+            if seen.last().is_none_or(|last| last.number != number) {
+                let at = Instant::now();
+                seen.push(Seen { number, at });
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Whether the mark was drawn upon, as far as is known.
+    fn drawn(&self) -> anyhow::Result<bool> {
+        let mut drawn = false;
+        while let Some(event) = self.x.poll_for_event()? {
+            if let Event::DamageNotify(event) = event {
+                drawn |= contains(event.area, self.at);
+            }
+        }
+        Ok(drawn)
+    }
+
+    fn sleep(&self) -> anyhow::Result<()> {
+        let most = Timespec {
+            tv_sec: 0,
+            tv_nsec: LOOK_UP.subsec_nanos().into(),
+        };
+        let stream = self.x.stream().as_fd();
+        let mut polled = [PollFd::from_borrowed_fd(stream, PollFlags::IN)];
+        poll(&mut polled, Some(&most))?;
+        Ok(())
+    }
+
+    fn pixel(&self) -> anyhow::Result<u32> {
+        let ((x, y), format) = (self.at, ImageFormat::Z_PIXMAP);
+        let image = self.x.get_image(format, self.root, x, y, 1, 1, !0)?;
+        let data = image.reply()?.data;
+        let bytes = data.first_chunk::<4>().context("no pixel")?;
+        Ok(u32::from_le_bytes(*bytes) & 0xff_ff_ff)
+    }
+}
+
+fn contains(area: Rectangle, (x, y): (i16, i16)) -> bool {
+    let (right, bottom) = (
+        i32::from(area.x) + i32::from(area.width),
+        i32::from(area.y) + i32::from(area.height),
+    );
+    (i32::from(area.x)..right).contains(&x.into())
+        && (i32::from(area.y)..bottom).contains(&y.into())
+}
