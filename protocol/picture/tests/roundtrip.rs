@@ -450,6 +450,40 @@ fn what_was_there_before_is_recalled() {
     );
 }
 
+/// More than the store holds: pages of 510 tiles, each up long enough to be worth keeping.
+#[test]
+fn a_full_store_forgets_the_same_on_both_sides() {
+    let all = Rect {
+        x: 0,
+        y: 0,
+        width: 1920,
+        height: 1080,
+    };
+    let mut encoder = Encoder::new(1920, 1080).expect("a valid size");
+    let (mut decoder, mut later) = (Decoder::new(), Decoder::new());
+    let mut lengths = Vec::new();
+    for page in [0, 1, 2, 3, 4, 3, 5, 0, 6, 0, 6] {
+        let mut scene = Scene::new(1920, 1080, 0);
+        scene.draw(0, 0, 1920, 1080, |x, y| (x / 20 * 31 + y / 9 * 7) << page);
+        for step in 0..10 {
+            scene.fill(step, 0, 1, 1, 0x00FF_FFFF);
+            encoder.patch(all, &scene.pixels);
+            let mut update = Vec::new();
+            encoder.encode(Kind::Delta, &mut update);
+            decoder.decode(&update).expect("an honest update");
+            assert!(decoder.canvas() == encoder.canvas(), "page {page}");
+            later.decode_later(&update).expect("an honest update");
+            if step == 0 {
+                lengths.push(update.len());
+            }
+        }
+    }
+    later.settle().expect("honest updates");
+    assert!(later.canvas() == encoder.canvas());
+    let last = &lengths[lengths.len() - 2..];
+    assert!(last.iter().all(|&bytes| bytes < 1000), "{lengths:?}");
+}
+
 #[test]
 fn nothing_new_says_nothing() {
     let mut encoder = Encoder::new(100, 100).expect("a valid size");
