@@ -79,7 +79,7 @@
 //! in the first column *up*, and the first byte of a plane is predicted as 0.
 //!
 //! A sketch has no body. Its pixels lie on a *sheet*, a JPEG (baseline, three components) 64 pixels wide. The sketches of an update lie on its
-//! sheets in their order, one below the other, each from a row on that is a multiple of 16; what would end below row 16,384 begins the next sheet.
+//! sheets in their order, one below the other, each from a row on that is a multiple of 16; what would end below row 4,096 begins the next sheet.
 //! A sheet has as many rows as its sketches take.
 //!
 //! A moving tile has no body either. Its pixels are those of the video's picture, which shows a rectangle of the screen. 0x09 says that rectangle

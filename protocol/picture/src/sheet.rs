@@ -14,8 +14,8 @@ use crate::{Canvas, PictureError, Rect, TILE};
 /// Rows that an area's height is rounded up to.
 const BLOCK: u32 = 16;
 
-/// Most rows of a sheet: what fits without the format's limit of 65,535 coming near, 4 MiB of pixels.
-const MOST_ROWS: u32 = 16_384;
+/// Most rows of a sheet: 64 full tiles, a megabyte of pixels, of which there is one at a time. More would save few bytes: the tables take 600.
+const MOST_ROWS: u32 = 4_096;
 
 /// Bytes of a pixel on a sheet.
 const BYTES: usize = 4;
@@ -62,8 +62,9 @@ pub(crate) struct Place {
 #[derive(Default)]
 pub(crate) struct Sheets {
     places: Places,
-    /// Of each sheet: blue, green, red and a byte that means nothing.
-    pixels: Vec<Vec<u8>>,
+    /// Of the sheet that is being filled: blue, green, red and a byte that means nothing.
+    pixels: Vec<u8>,
+    jpeg: Vec<u8>,
 }
 
 impl Sheets {
@@ -72,14 +73,25 @@ impl Sheets {
         self.pixels.clear();
     }
 
-    /// Puts an area of a tile on a sheet. What the block adds repeats the last column and row: edges of another colour would cost
-    /// bytes and ring.
-    pub(crate) fn add(&mut self, canvas: &Canvas, area: &Rect) {
+    /// Puts an area of a tile on a sheet. A sheet that is full thereby is given to `each` as a JPEG of this quality (1 to 100).
+    pub(crate) fn add(
+        &mut self,
+        canvas: &Canvas,
+        area: &Rect,
+        quality: u8,
+        each: impl FnMut(&[u8]),
+    ) -> Result<(), PictureError> {
         let place = self.places.add(area.height);
-        if place.sheet == self.pixels.len() {
-            self.pixels.push(Vec::new());
+        if place.row == 0 && place.sheet > 0 {
+            self.write(quality, each)?;
         }
-        let sheet = &mut self.pixels[place.sheet];
+        self.draw(canvas, area);
+        Ok(())
+    }
+
+    /// What the block adds repeats the last column and row: edges of another colour would cost bytes and ring.
+    fn draw(&mut self, canvas: &Canvas, area: &Rect) {
+        let sheet = &mut self.pixels;
         let stride = TILE as usize * BYTES;
         for y in area.y..area.y + area.height {
             let row = canvas.span(area.x, y, area.width);
@@ -96,23 +108,24 @@ impl Sheets {
         }
     }
 
-    /// Appends each sheet as a JPEG of this quality (1 to 100); `each` is told how long it became and puts that before.
+    /// Gives the last sheet to `each`, if there is one.
     pub(crate) fn write(
         &mut self,
         quality: u8,
         mut each: impl FnMut(&[u8]),
     ) -> Result<(), PictureError> {
-        let mut jpeg = Vec::new();
-        for (pixels, rows) in self.pixels.iter().zip(self.places.sheets()) {
-            jpeg.clear();
-            let mut encoder = jpeg_encoder::Encoder::new(&mut jpeg, quality);
-            encoder.set_sampling_factor(SamplingFactor::F_2_2);
-            encoder
-                .encode(pixels, TILE as u16, *rows as u16, ColorType::Bgra)
-                .map_err(|_| PictureError::Compression)?;
-            each(&jpeg);
+        if self.pixels.is_empty() {
+            return Ok(());
         }
-        self.clear();
+        let rows = self.pixels.len() / (TILE as usize * BYTES);
+        self.jpeg.clear();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut self.jpeg, quality);
+        encoder.set_sampling_factor(SamplingFactor::F_2_2);
+        encoder
+            .encode(&self.pixels, TILE as u16, rows as u16, ColorType::Bgra)
+            .map_err(|_| PictureError::Compression)?;
+        each(&self.jpeg);
+        self.pixels.clear();
         Ok(())
     }
 }
@@ -174,7 +187,10 @@ mod tests {
                 height,
             });
         let mut sheets = Sheets::default();
-        areas.iter().for_each(|area| sheets.add(&canvas, area));
+        for area in &areas {
+            let full = |_: &[u8]| panic!("one sheet has room for all");
+            sheets.add(&canvas, area, 90, full).expect("memory");
+        }
         let mut jpeg = Vec::new();
         sheets
             .write(90, |bytes| jpeg.extend_from_slice(bytes))
@@ -206,22 +222,22 @@ mod tests {
     fn large_screens_take_several_sheets() {
         let mut places = Places::default();
         let all: Vec<Place> = (0..600).map(|_| places.add(60)).collect();
-        assert_eq!(places.sheets(), [16_384, 16_384, 5_632]);
-        assert_eq!(all[256], Place { sheet: 1, row: 0 });
+        assert_eq!(places.sheets()[8..], [4_096, 1_536]);
+        assert_eq!(all[64], Place { sheet: 1, row: 0 });
     }
 
     #[test]
     fn what_is_no_sheet_is_refused() {
         let mut sheets = Sheets::default();
-        sheets.add(
-            &photo(64, 64),
-            &Rect {
-                x: 0,
-                y: 0,
-                width: 64,
-                height: 64,
-            },
-        );
+        let area = Rect {
+            x: 0,
+            y: 0,
+            width: 64,
+            height: 64,
+        };
+        sheets
+            .add(&photo(64, 64), &area, 80, |_| {})
+            .expect("memory");
         let mut jpeg = Vec::new();
         sheets
             .write(80, |bytes| jpeg.extend_from_slice(bytes))

@@ -26,6 +26,11 @@ const OPS_GAIN: usize = 8;
 /// About how many bytes a full tile takes on a sheet.
 const SKETCH_BYTES: usize = 700;
 
+fn put_section(section: &[u8], out: &mut Vec<u8>) {
+    put_varint(out, section.len() as u32);
+    out.extend_from_slice(section);
+}
+
 /// How pixels look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
@@ -60,6 +65,8 @@ pub(crate) struct Writer {
     packed_ops: Vec<u8>,
     packed_residuals: Vec<u8>,
     sheets: Sheets,
+    /// The sheets that are full, each behind its length.
+    written_sheets: Vec<u8>,
     /// The video's picture and the sheets, each behind its length.
     pictures: Vec<u8>,
     /// Bytes that zstd got since its last flush.
@@ -89,6 +96,7 @@ impl Writer {
             packed_ops: Vec::new(),
             packed_residuals: Vec::new(),
             sheets: Sheets::default(),
+            written_sheets: Vec::new(),
             pictures: Vec::new(),
             pushed_ops: 0,
             pushed_residuals: 0,
@@ -112,6 +120,7 @@ impl Writer {
             &mut self.packed_ops,
             &mut self.packed_residuals,
             &mut self.pictures,
+            &mut self.written_sheets,
         ] {
             buffer.clear();
             buffer.shrink_to(KEEP);
@@ -213,11 +222,19 @@ impl Writer {
         put_colour(&mut self.raw, pixel);
     }
 
-    /// Says that a part of a tile is on a sheet.
-    pub(crate) fn sketch(&mut self, canvas: &Canvas, place: &Place) {
+    /// Says that a part of a tile is on a sheet. All sketches of an update have one quality (1 to 100).
+    pub(crate) fn sketch(
+        &mut self,
+        canvas: &Canvas,
+        place: &Place,
+        quality: u8,
+    ) -> Result<(), PictureError> {
         self.put_head(OP_SKETCH, place);
-        self.sheets.add(canvas, &place.part);
         self.sketched += SKETCH_BYTES * place.part.area() as usize / TILE_AREA;
+        let written = &mut self.written_sheets;
+        self.sheets.add(canvas, &place.part, quality, |jpeg| {
+            put_section(jpeg, written);
+        })
     }
 
     /// Says that a part of a tile is in the video.
@@ -236,8 +253,7 @@ impl Writer {
                 }
             }
         }
-        put_varint(&mut self.pictures, unit.len() as u32);
-        self.pictures.extend_from_slice(unit);
+        put_section(unit, &mut self.pictures);
     }
 
     fn put_head(&mut self, op: u8, place: &Place) {
@@ -305,18 +321,16 @@ impl Writer {
     pub(crate) fn finish(&mut self, quality: u8, out: &mut Vec<u8>) -> Result<(), PictureError> {
         self.raw.push(OP_END);
         self.push_ops()?;
-        let pictures = &mut self.pictures;
-        self.sheets.write(quality, |jpeg| {
-            put_varint(pictures, jpeg.len() as u32);
-            pictures.extend_from_slice(jpeg);
-        })?;
+        let written = &mut self.written_sheets;
+        self.sheets
+            .write(quality, |jpeg| put_section(jpeg, written))?;
+        self.pictures.extend_from_slice(&self.written_sheets);
         self.ops.flush(&mut self.packed_ops)?;
         if self.has_photo {
             self.residuals.flush(&mut self.packed_residuals)?;
         }
         for section in [&self.packed_ops, &self.packed_residuals, &self.pictures] {
-            put_varint(out, section.len() as u32);
-            out.extend_from_slice(section);
+            put_section(section, out);
         }
         self.start_update();
         Ok(())

@@ -14,6 +14,13 @@ pub const SKETCH: u8 = 85;
 /// Exact pixels are added to an update up to so many bytes, so that a change that comes meanwhile waits for a few milliseconds.
 const REFINE: usize = 96 * 1024;
 
+/// Tiles that change at once by so much and more are a page, a window or a film that begins: photos in them take 40 µs each as sketches and
+/// three times that exactly, and most will not stay.
+const LARGE: usize = 96;
+
+/// From so many changed pixels on a tile counts for that: three quarters.
+const FULL: u32 = 3 * 1024;
+
 /// Fewest pixels of a tile that are worth a sketch: less is as short exactly.
 const SKETCHED: u32 = 512;
 
@@ -28,7 +35,8 @@ pub struct Terms {
     pub now_us: u64,
     /// About how many bytes it may have; what does not fit stays pending. `None`: no limit. Small changes do not count.
     pub bytes: Option<usize>,
-    /// Photos as JPEG of this quality (1 to 100), their exact pixels later. `None`: exactly at once, but for those that keep moving.
+    /// Photos as JPEG of this quality (1 to 100), their exact pixels later. `None`: exactly at once, but for those that keep moving and those
+    /// of a change that is a large part of a screen.
     pub sketch: Option<u8>,
 }
 
@@ -41,6 +49,10 @@ impl Terms {
             bytes: None,
             sketch: None,
         }
+    }
+
+    fn quality(&self) -> u8 {
+        self.sketch.unwrap_or(SKETCH)
     }
 }
 
@@ -90,7 +102,7 @@ impl Encoder {
         }
         let start = out.len();
         let written = if whole {
-            self.write_whole(terms, out).map(|()| true)
+            self.write_whole(terms, may_move, out).map(|()| true)
         } else {
             self.write_delta(terms, may_move, out)
         };
@@ -103,7 +115,12 @@ impl Encoder {
         said
     }
 
-    fn write_whole(&mut self, terms: &Terms, out: &mut Vec<u8>) -> Result<(), PictureError> {
+    fn write_whole(
+        &mut self,
+        terms: &Terms,
+        may_move: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), PictureError> {
         self.writer.reset()?;
         self.memory.clear();
         self.memory.turn();
@@ -122,8 +139,11 @@ impl Encoder {
             if look != Look::Solid && self.is_full(terms)? {
                 self.writer.mean(&place);
                 self.dirt.add(index, &tile, &tile);
-            } else if look == Look::Photo && terms.sketch.is_some() {
-                self.writer.sketch(&self.canvas, &place);
+            } else if look == Look::Photo
+                && (terms.sketch.is_some() || may_move && self.moves(index, terms))
+            {
+                let quality = terms.quality();
+                self.writer.sketch(&self.canvas, &place, quality)?;
                 self.rough.add(index, &tile, &tile);
             } else {
                 self.writer.exact(&place, look)?;
@@ -132,7 +152,7 @@ impl Encoder {
         out.extend([VERSION, KIND_WHOLE, 0]);
         put_varint(out, self.canvas.width());
         put_varint(out, self.canvas.height());
-        self.writer.finish(terms.sketch.unwrap_or(SKETCH), out)
+        self.writer.finish(terms.quality(), out)
     }
 
     /// False when there was nothing to say after all.
@@ -142,6 +162,11 @@ impl Encoder {
         may_move: bool,
         out: &mut Vec<u8>,
     ) -> Result<bool, PictureError> {
+        let mut terms = *terms;
+        if may_move && self.is_large() {
+            terms.sketch = Some(terms.quality());
+        }
+        let terms = &terms;
         let video = self.point_camera(terms, may_move)?;
         let mut said = !self.copies.is_empty() || !self.memory.keeps().is_empty();
         self.writer.keeps(self.memory.keeps());
@@ -177,9 +202,20 @@ impl Encoder {
         if said {
             self.number = self.number.wrapping_add(1);
             out.extend([VERSION, KIND_DELTA, self.number]);
-            self.writer.finish(terms.sketch.unwrap_or(SKETCH), out)?;
+            self.writer.finish(terms.quality(), out)?;
         }
         Ok(said)
+    }
+
+    /// Whether photos in a tile have changed a moment ago and may well go on.
+    fn moves(&self, index: u32, terms: &Terms) -> bool {
+        self.motion.is_restless(index, terms.now_us)
+    }
+
+    /// Whether so much changed at once that its photos are better seen soon than exactly.
+    fn is_large(&self) -> bool {
+        let full = |index: &u32| self.dirt.of(*index).area() >= FULL;
+        (0..self.grid.count()).filter(full).count() >= LARGE
     }
 
     /// Whether the update has all the bytes that it may have.
@@ -217,7 +253,7 @@ impl Encoder {
         }
         let place = Place { index, tile, part };
         let look = self.writer.look(&self.canvas, &part);
-        let restless = may_move && self.motion.is_restless(index, terms.now_us);
+        let restless = may_move && self.moves(index, terms);
         let film = matches!(look, Look::Photo | Look::Palette { grainy: true });
         if may_move && film {
             self.motion.note(index, dirt, terms.now_us);
@@ -230,7 +266,8 @@ impl Encoder {
         }
         let sketch = (terms.sketch.is_some() || restless) && dirt.area() >= SKETCHED;
         if look == Look::Photo && sketch {
-            self.writer.sketch(&self.canvas, &place);
+            let quality = terms.quality();
+            self.writer.sketch(&self.canvas, &place, quality)?;
             self.rough.add(index, &tile, &part);
         } else {
             self.writer.exact(&place, look)?;
