@@ -123,9 +123,11 @@ impl Encoder {
         let tiles = self.grid.touched(&piece.rect).count();
         self.survey.clear();
         self.survey.resize(tiles, Survey::default());
-        if tiles >= COPY_MIN_TILES && !self.needs_whole && self.look_over(&piece) >= COPY_MIN_TILES
-        {
+        let large = tiles >= COPY_MIN_TILES && !self.needs_whole;
+        if large && self.look_over(&piece) >= COPY_MIN_TILES {
             self.make_moves(&piece);
+        } else {
+            self.patience.rest();
         }
         self.merge_tiles(&piece);
     }

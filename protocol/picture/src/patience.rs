@@ -1,10 +1,10 @@
 //! When a search for what moved is worth its time: video must not pay on every frame for what is never found.
 
 /// Searches in vain after which only some frames are searched.
-const PATIENT: u32 = 4;
+const PATIENT: u32 = 8;
 
-/// Of so many frames one is searched then: scrolling that begins beside a video is noticed within a quarter of a second.
-const ONE_OF: u32 = 8;
+/// Of so many frames one is searched then: scrolling that begins beside a video is noticed in an eighth of a second.
+const ONE_OF: u32 = 4;
 
 /// Counts what the searches find.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,8 +31,13 @@ impl Patience {
         self.misses = if found {
             0
         } else {
-            self.misses.saturating_add(1)
+            PATIENT.min(self.misses + 1)
         };
+    }
+
+    /// Little changed: the screen is not all video, or it has ended.
+    pub(crate) fn rest(&mut self) {
+        self.misses = self.misses.saturating_sub(1);
     }
 }
 
@@ -54,8 +59,11 @@ mod tests {
     #[test]
     fn searches_in_vain_become_rare_until_one_succeeds() {
         let mut patience = Patience::default();
-        assert_eq!(searched(&mut patience, 4 + 80, false), 4 + 10);
-        assert_eq!(searched(&mut patience, 8 + 20, true), 1 + 20);
-        assert_eq!(searched(&mut patience, 4, false), 4);
+        assert_eq!(searched(&mut patience, 8 + 80, false), 8 + 20);
+        assert_eq!(searched(&mut patience, 3, false), 0);
+        assert_eq!(searched(&mut patience, 20, true), 20);
+        assert_eq!(searched(&mut patience, 8, false), 8);
+        patience.rest();
+        assert_eq!(searched(&mut patience, 2, false), 1);
     }
 }
