@@ -72,7 +72,13 @@ struct Forger {
 
 impl Forger {
     fn new() -> Forger {
-        let zstd = || raw::Encoder::new(1).expect("zstd has this level");
+        let zstd = || {
+            let mut zstd = raw::Encoder::new(1).expect("zstd has this level");
+            // As small as the smaller of the decoder's two windows.
+            zstd.set_parameter(raw::CParameter::WindowLog(18))
+                .expect("zstd has this window");
+            zstd
+        };
         Forger {
             ops: zstd(),
             residuals: zstd(),
@@ -303,12 +309,15 @@ fn exact_updates() -> Vec<u8> {
 pub fn op_seeds() -> Vec<Vec<u8>> {
     let whole = [0x42, 1, 2, 3, 0x42, 4, 5, 6, 0];
     let delta = [
+        0x0a, 0, 1, 3, // keep both tiles
         1, 0, 0, 64, 0, 64, 1, // copy
         0xc2, 0, 0, 3, 0, 9, 9, 9, // solid, part of a tile
-        0x83, 0, 0, 0, 7, 0, 0x20, 1, 0, 0, 0, 255, 255, 255, 0x55, // palette of two
+        0x83, 0, 0, 0, 7, 0, 0x20, 1, 0, 0, 0, 255, 255, 255, // palette of two
+        0, 0, 1, 0, 1, 0, 1, 0, 1, // its one band
         0,
     ];
-    let photo = [0xc4, 0, 0, 1, 0, 3, 0];
+    // A photo, then what the first tile was.
+    let photo = [0xc4, 0, 0, 1, 0, 3, 0x45, 6, 0];
     let mut data = vec![127, 0];
     // A sketch of the first tile, on a sheet that is none.
     let sketch = [0x46, 0];
