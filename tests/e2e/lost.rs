@@ -18,7 +18,7 @@ const IDLE: Duration = Duration::from_secs(45);
 const PROMPTLY: Duration = Duration::from_secs(6);
 
 /// A stage whose network can be cut.
-fn behind_a_proxy() -> anyhow::Result<(Proxy, Stage)> {
+pub fn behind_a_proxy() -> anyhow::Result<(Proxy, Stage)> {
     let listen = free_address()?;
     let proxy = Proxy::start(&listen, 1)?;
     let stage = Stage::with(Setting {

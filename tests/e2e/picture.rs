@@ -1,14 +1,19 @@
 //! What the technician sees is what the user's screen shows, bit for bit; and what happens when the screen changes its
 //! size or goes away.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use sightline_tests::display::Display;
 use sightline_tests::program::Program;
+use sightline_tests::proxy::Conditions;
 use sightline_tests::stage::{Stage, focus};
+use sightline_tests::workload::{Kind, Options, Workload};
 use sightline_tests::world::{Agent, SOON, Setting, viewer_ends};
 use x11rb::protocol::xproto::{ConfigureWindowAux, ConnectionExt as _};
+
+use crate::lost::behind_a_proxy;
 
 /// A session whose viewer shows the user's whole screen, one pixel for one pixel.
 fn one_to_one(stage: &mut Stage) -> anyhow::Result<(Agent, Program)> {
@@ -99,6 +104,59 @@ fn a_screen_resized_in_mid_session_is_shown_whole_and_exact() -> anyhow::Result<
         focus(&stage.user, stage.pad.window)?;
         stage.user.type_text("after\n", Duration::ZERO)?;
         shows_exactly(&stage.technician, &stage.user, SOON)?;
+    }
+    Ok(())
+}
+
+/// Long enough that what moves is video by then.
+const WHILE: Duration = Duration::from_millis(2_500);
+
+/// Everything that takes a way of its own: video, sketches, recalled pages, copies.
+const WORK: [Kind; 5] = [
+    Kind::Video,
+    Kind::Flipping,
+    Kind::Switching,
+    Kind::Dragging,
+    Kind::Repainting,
+];
+
+/// The windows stay when the work is over.
+fn work(user: &Display, kind: Kind) -> anyhow::Result<Workload> {
+    let mut workload = Workload::open(user.name(), kind, Options::default())?;
+    workload.run(WHILE, &AtomicBool::new(false), |_| ())?;
+    Ok(workload)
+}
+
+#[test]
+fn whatever_was_going_on_the_picture_is_exact_when_it_rests() -> anyhow::Result<()> {
+    let mut stage = Stage::set()?;
+    stage.technician = wide()?;
+    let (_agent, _viewer) = one_to_one(&mut stage)?;
+    for kind in WORK {
+        let _windows = work(&stage.user, kind)?;
+        shows_exactly(&stage.technician, &stage.user, SOON)
+            .with_context(|| kind.name().to_owned())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn on_a_bad_line_it_becomes_exact_as_well() -> anyhow::Result<()> {
+    let (proxy, mut stage) = behind_a_proxy()?;
+    stage.technician = wide()?;
+    let (_agent, _viewer) = one_to_one(&mut stage)?;
+    proxy.set(Conditions {
+        delay: Duration::from_millis(40),
+        jitter: Duration::from_millis(10),
+        loss_per_mille: 20,
+        rate: Some(500_000),
+        queue: 64_000,
+        ..Conditions::default()
+    });
+    for kind in [Kind::Video, Kind::Flipping] {
+        let _windows = work(&stage.user, kind)?;
+        shows_exactly(&stage.technician, &stage.user, 3 * SOON)
+            .with_context(|| kind.name().to_owned())?;
     }
     Ok(())
 }
