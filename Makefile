@@ -22,6 +22,7 @@ bench: setup
 	$(CARGO) bench -p sightline-picture
 	@./scripts/instructions.sh
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_latency
+	$(CARGO) run --release --quiet -p sightline-tests --bin bench_lines
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_idle
 	$(CARGO) run --release --quiet -p sightline-tests --bin bench_verify
 	$(CARGO) run --release --quiet -p sightline --example bench_replay

@@ -4,9 +4,13 @@ pub mod delivery;
 pub mod echo;
 pub mod eye;
 pub mod h264;
+pub mod line;
 pub mod marks;
+pub mod scenes;
 pub mod sharing;
 pub mod stages;
+pub mod stamps;
+pub mod watch;
 
 use std::fs;
 use std::time::Duration;

@@ -1,8 +1,10 @@
 //! A bad network on the loopback: a UDP proxy with delay, jitter, loss and rate, which can be cut at run time.
 //!
+//! Every client has a line of its own, unless they share one; a proxy can have several doors onto its lines.
+//!
 //! Chance is seeded, so that a run can be repeated as far as the programs' own timing allows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,8 +28,21 @@ pub struct Conditions {
     pub rate: Option<u64>,
     /// Bytes that wait for their turn; what comes beyond is lost. Only with a rate.
     pub queue: u64,
+    /// All clients use one line, as in a household.
+    pub shared: bool,
     /// Nothing passes.
     pub cut: bool,
+}
+
+/// What a line carried in one direction.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    /// Bytes that arrived or will.
+    pub bytes: u64,
+    /// Datagrams that found the queue full.
+    pub overflowed: u64,
+    /// How long each that passed had to wait for its turn.
+    pub waited: Vec<Duration>,
 }
 
 /// A running proxy. Ends when dropped.
@@ -48,12 +63,17 @@ struct State {
     /// On their way, by the time of arrival and the order of sending.
     under_way: BTreeMap<(Instant, u64), Datagram>,
     sent: u64,
-    /// One for each client and direction.
-    lines: HashMap<(SocketAddr, Direction), Line>,
+    /// One for each client and direction; that of no client is the one that all share.
+    lines: HashMap<(Option<SocketAddr>, Direction), Line>,
+    /// The next client that comes passes unhindered.
+    spare_next: bool,
+    spared: HashSet<SocketAddr>,
+    carried: HashMap<(SocketAddr, Direction), Carried>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Direction {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From a client.
     Up,
     Down,
 }
@@ -75,26 +95,30 @@ struct Datagram {
 impl Proxy {
     /// Stands before `target` on a free port.
     pub fn start(target: &str, seed: u64) -> anyhow::Result<Proxy> {
-        let target: SocketAddr = target.parse()?;
-        let front = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
-        front.set_read_timeout(Some(LOOK_UP))?;
-        let address = front.local_addr()?;
         let state = State {
             conditions: Conditions::default(),
             chance: seed | 1,
             under_way: BTreeMap::new(),
             sent: 0,
             lines: HashMap::new(),
+            spare_next: false,
+            spared: HashSet::new(),
+            carried: HashMap::new(),
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
             over: AtomicBool::new(false),
         });
-        let (taking, delivering) = (Arc::clone(&shared), Arc::clone(&shared));
-        thread::spawn(move || take_from_clients(&taking, &front, target));
+        let address = open_door(&shared, target)?;
+        let delivering = Arc::clone(&shared);
         thread::spawn(move || deliver(&delivering));
         Ok(Proxy { address, shared })
+    }
+
+    /// Another door with the same conditions, in front of another target; gives its address.
+    pub fn beside(&self, target: &str) -> anyhow::Result<String> {
+        Ok(open_door(&self.shared, target)?.to_string())
     }
 
     /// Where clients connect.
@@ -104,6 +128,24 @@ impl Proxy {
 
     pub fn set(&self, conditions: Conditions) {
         self.shared.lock().conditions = conditions;
+    }
+
+    /// The next client that comes passes unhindered, for ever.
+    pub fn spare_next(&self) {
+        self.shared.lock().spare_next = true;
+    }
+
+    /// What each client's datagrams met in this direction since the last call; those unhindered are not counted.
+    pub fn carried(&self, direction: Direction) -> HashMap<SocketAddr, Carried> {
+        let mut state = self.shared.lock();
+        let all = std::mem::take(&mut state.carried);
+        let (asked, others) = all.into_iter().partition(|((_, d), _)| *d == direction);
+        state.carried = others;
+        let asked: HashMap<(SocketAddr, Direction), Carried> = asked;
+        asked
+            .into_iter()
+            .map(|((c, _), carried)| (c, carried))
+            .collect()
     }
 
     /// From now on nothing passes, also what is on its way.
@@ -155,8 +197,11 @@ impl Shared {
 
 impl State {
     /// When a datagram arrives that is sent now; `None` if it is lost.
-    fn due(&mut self, line: (SocketAddr, Direction), bytes: u64, now: Instant) -> Option<Instant> {
+    fn due(&mut self, from: (SocketAddr, Direction), bytes: u64, now: Instant) -> Option<Instant> {
         let conditions = self.conditions;
+        if self.spared.contains(&from.0) {
+            return (!conditions.cut).then_some(now);
+        }
         if conditions.cut || self.draw(1_000) < u64::from(conditions.loss_per_mille) {
             return None;
         }
@@ -165,20 +210,25 @@ impl State {
             0 => 0,
             jitter_us => self.draw(jitter_us),
         });
-        let line = self.lines.entry(line).or_insert(Line {
+        let client = (!conditions.shared).then_some(from.0);
+        let line = self.lines.entry((client, from.1)).or_insert(Line {
             free_at: now,
             last_due: now,
         });
+        let carried = self.carried.entry(from).or_default();
         let mut leaves = now;
         if let Some(rate) = conditions.rate {
             let backlog = line.free_at.saturating_duration_since(now);
             if backlog.as_secs_f64() * rate as f64 > conditions.queue as f64 {
+                carried.overflowed += 1;
                 return None;
             }
+            carried.waited.push(backlog);
             line.free_at =
                 line.free_at.max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
             leaves = line.free_at;
         }
+        carried.bytes += bytes;
         line.last_due = line.last_due.max(leaves + conditions.delay + jitter);
         Some(line.last_due)
     }
@@ -190,6 +240,16 @@ impl State {
         self.chance ^= self.chance >> 27;
         (self.chance.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
     }
+}
+
+fn open_door(shared: &Arc<Shared>, target: &str) -> anyhow::Result<SocketAddr> {
+    let target: SocketAddr = target.parse()?;
+    let front = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
+    front.set_read_timeout(Some(LOOK_UP))?;
+    let address = front.local_addr()?;
+    let taking = Arc::clone(shared);
+    thread::spawn(move || take_from_clients(&taking, &front, target));
+    Ok(address)
 }
 
 fn take_from_clients(shared: &Arc<Shared>, front: &Arc<UdpSocket>, target: SocketAddr) {
@@ -221,6 +281,11 @@ fn open_back(
     front: &Arc<UdpSocket>,
     client: SocketAddr,
 ) -> std::io::Result<Arc<UdpSocket>> {
+    let mut state = shared.lock();
+    if std::mem::take(&mut state.spare_next) {
+        state.spared.insert(client);
+    }
+    drop(state);
     let back = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
     back.set_read_timeout(Some(LOOK_UP))?;
     let (shared, front, socket) = (Arc::clone(shared), Arc::clone(front), Arc::clone(&back));
@@ -314,6 +379,42 @@ mod tests {
         assert_eq!(echoed(&client, 3), 0);
         proxy.restore();
         assert_eq!(echoed(&client, 3), 3);
+    }
+
+    #[test]
+    fn one_is_spared_and_two_doors_share_a_line() {
+        let (proxy, client) = line(Conditions {
+            rate: Some(100_000),
+            queue: 10_000,
+            shared: true,
+            ..Conditions::default()
+        });
+        assert!((10..15).contains(&echoed(&client, 100)));
+        let carried = proxy.carried(Direction::Up);
+        assert_eq!(carried.len(), 1);
+        assert!(carried.values().all(|carried| carried.overflowed > 80));
+        // The first client fills the line; a second through another door finds it full.
+        let echo = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let door = proxy.beside(&echo.local_addr().unwrap().to_string());
+        let second = UdpSocket::bind("127.0.0.1:0").unwrap();
+        second.connect(door.unwrap()).unwrap();
+        for _ in 0..100 {
+            client.send(&[0; 1_000]).unwrap();
+        }
+        thread::sleep(Duration::from_millis(20));
+        second.send(&[0; 1_000]).unwrap();
+        thread::sleep(Duration::from_millis(20));
+        let second = second.local_addr().unwrap();
+        let carried = &proxy.carried(Direction::Up)[&second];
+        assert!(carried.overflowed == 1 || carried.waited[0] > Duration::from_millis(40));
+        // Whoever is spared meets none of it.
+        proxy.spare_next();
+        let third = UdpSocket::bind("127.0.0.1:0").unwrap();
+        third.connect(proxy.address()).unwrap();
+        third
+            .set_read_timeout(Some(Duration::from_millis(300)))
+            .unwrap();
+        assert_eq!(echoed(&third, 40), 40);
     }
 
     #[test]

@@ -211,7 +211,18 @@ impl World {
         user: &Display,
         technician: &Display,
     ) -> anyhow::Result<(Agent, Program)> {
+        self.session_after(user, technician, || {})
+    }
+
+    /// The same; does something else when the agent is connected and the viewer is not.
+    pub fn session_after(
+        &mut self,
+        user: &Display,
+        technician: &Display,
+        connected: impl FnOnce(),
+    ) -> anyhow::Result<(Agent, Program)> {
         let mut agent = self.share(user, &[])?;
+        connected();
         let code = agent.code.clone();
         let mut viewer = self.connect(technician, &code, &[])?;
         agent.answer("y")?;

@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    ChangeGCAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, Gcontext, InputFocus,
-    Rectangle, Window, WindowClass,
+    AutoRepeatMode, ChangeGCAux, ChangeKeyboardControlAux, ConnectionExt as _, CreateGCAux,
+    CreateWindowAux, EventMask, Gcontext, InputFocus, Rectangle, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
@@ -33,11 +33,21 @@ const TOGGLED: Rectangle = Rectangle {
     height: 32,
 };
 
+/// The middle of the rectangle on the screen.
+pub const MIDDLE: (i16, i16) = (
+    WINDOW.x + TOGGLED.x + TOGGLED.width as i16 / 2,
+    WINDOW.y + TOGGLED.y + TOGGLED.height as i16 / 2,
+);
+
 /// The running program; it ends with its display.
 pub struct Echo {
     /// When each press arrived at the program.
     presses: Receiver<Instant>,
+    patience: Duration,
 }
+
+/// A press that takes longer did not come, unless more patience is asked for.
+const LOST: Duration = Duration::from_secs(1);
 
 impl Echo {
     /// Opens the window on `display` with the rectangle in the first colour, and gives it the keyboard.
@@ -45,6 +55,9 @@ impl Echo {
         let (x, screen) = x11rb::connect(Some(display))?;
         let root = x.setup().roots[screen].root;
         let window = open(&x, root)?;
+        // On a bad line the key is let go of late, and one press is to stay one.
+        let repeat = ChangeKeyboardControlAux::new().auto_repeat_mode(AutoRepeatMode::OFF);
+        x.change_keyboard_control(&repeat)?;
         let gc = x.generate_id()?;
         x.create_gc(gc, window, &CreateGCAux::new())?;
         draw(&x, window, gc, COLOURS[0])?;
@@ -53,12 +66,19 @@ impl Echo {
         x.sync()?;
         let (to, presses) = channel();
         thread::spawn(move || run(&x, window, gc, &to));
-        Ok(Echo { presses })
+        Ok(Echo {
+            presses,
+            patience: LOST,
+        })
+    }
+
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// When the last press arrived; exactly one must have come.
     pub fn pressed(&self) -> anyhow::Result<Instant> {
-        let at = self.presses.recv_timeout(Duration::from_secs(1));
+        let at = self.presses.recv_timeout(self.patience);
         let at = at.context("the echo program saw no key")?;
         if self.presses.try_recv().is_ok() {
             bail!("the echo program saw one key twice");

@@ -21,7 +21,7 @@ use x11rb::rust_connection::RustConnection;
 use super::echo::COLOURS;
 use crate::display::Display;
 
-/// A pixel that takes longer did not come.
+/// A pixel that takes longer did not come, unless more patience is asked for.
 const LOST: Duration = Duration::from_secs(2);
 
 /// Longer than any program here takes to come to rest.
@@ -35,6 +35,8 @@ pub struct Eye {
     root: Window,
     /// The pixel to look at.
     at: (i16, i16),
+    /// A pixel that takes longer did not come.
+    patience: Duration,
     keycode: u8,
 }
 
@@ -49,6 +51,9 @@ impl Eye {
     pub fn open(display: &str) -> anyhow::Result<Eye> {
         let (x, screen) = x11rb::connect(Some(display))?;
         let root = x.setup().roots[screen].root;
+        // The key is held until the pixel is seen, and one press is to stay one.
+        let repeat = ChangeKeyboardControlAux::new().auto_repeat_mode(AutoRepeatMode::OFF);
+        x.change_keyboard_control(&repeat)?;
         x.damage_query_version(1, 1)?.reply()?;
         let damage = x.generate_id()?;
         x.damage_create(damage, root, ReportLevel::RAW_RECTANGLES)?
@@ -57,6 +62,7 @@ impl Eye {
             x,
             root,
             at: (0, 0),
+            patience: LOST,
             keycode: 0,
         };
         eye.keycode = eye.letter_key()?;
@@ -65,6 +71,15 @@ impl Eye {
         std::thread::sleep(SETTLE); // a viewer's window takes its size after the first picture
         eye.at = eye.find()?;
         Ok(eye)
+    }
+
+    /// The pixel that is looked at.
+    pub fn at(&self) -> (i16, i16) {
+        self.at
+    }
+
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Clicks at the program, as a person does before typing, and waits until nothing moves any more.
@@ -81,9 +96,9 @@ impl Eye {
         self.forget()?;
         let pressed = Instant::now();
         self.key(KEY_PRESS_EVENT)?;
-        let seen = self.wait_for(colour, pressed + LOST)?;
+        let seen = self.wait_for(colour, pressed + self.patience);
         self.key(KEY_RELEASE_EVENT)?;
-        Ok((pressed, seen))
+        Ok((pressed, seen?))
     }
 
     fn key(&self, kind: u8) -> anyhow::Result<()> {
@@ -112,7 +127,7 @@ impl Eye {
         while self.x.poll_for_event()?.is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                bail!("the pixel did not change within {LOST:?}");
+                bail!("the pixel did not change within {:?}", self.patience);
             }
             let left = Timespec {
                 tv_sec: left.as_secs() as i64,

@@ -1,18 +1,24 @@
 //! The cases of a comparison: one echo program, seen through different things in between.
 
 use std::any::Any;
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use super::echo;
 use super::echo::{COLOURS, Echo};
 use super::eye::Eye;
+use super::line::Line;
+use super::scenes::{self, Scene};
+use super::watch::{Freshness, Watch};
 use super::{Chance, Samples};
 use crate::display::Display;
 use crate::false_relay::FalseRelay;
+use crate::proxy::Proxy;
 use crate::vnc;
 use crate::workload::{Beside, Kind, Options, Workload};
-use crate::world::World;
+use crate::world::{Setting, World, free_address};
 
 /// The user's screen, in pixels.
 pub const USER: (u32, u32) = (1920, 1080);
@@ -26,6 +32,19 @@ const GAP_MS: (u64, u64) = (30, 80);
 
 /// Until what goes on beside is under way: a sender must see for a while that something moves to know it is a video.
 const UNDER_WAY: Duration = Duration::from_secs(3);
+/// The same while a scene moves.
+const SCENE_GAP_MS: (u64, u64) = (150, 450);
+/// A scene moves for so long before it counts: a page has scrolled through, rates are found.
+const SCENE_WARM_UP: Duration = Duration::from_secs(4);
+/// On a bad line a pixel may take this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Which of the two ways to the relay is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leg {
+    Agent,
+    Viewer,
+}
 
 /// What was measured of one case.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +62,9 @@ pub struct Stage {
     echo: Echo,
     eye: Eye,
     presses: usize,
-    /// The display on which the echo runs.
+    /// The displays on which the echo runs, and is seen.
     user: String,
+    seen: String,
     beside: Option<Beside>,
     // Held: the programs in between end with it.
     _between: Box<dyn Any>,
@@ -62,6 +82,7 @@ impl Stage {
             presses: 0,
             user: user.to_owned(),
             beside: None,
+            seen: seen.name().to_owned(),
             _between: Box::new(()),
         })
     }
@@ -112,6 +133,33 @@ impl Stage {
         Ok(stage.over((session, relay, world, technician, user)))
     }
 
+    /// Agent, relay and viewer, one of them behind a bad line.
+    pub fn behind(line: &Line, leg: Leg) -> anyhow::Result<(Stage, Rc<Proxy>)> {
+        let listen = free_address()?;
+        let proxy = Rc::new(Proxy::start(&listen, 1)?);
+        proxy.set(line.conditions());
+        let mut world = World::with(Setting {
+            announced: Some(proxy.address()),
+            listen: Some(listen),
+            ..Setting::default()
+        })?;
+        let user = Display::start(USER.0, USER.1)?;
+        let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
+        if leg == Leg::Viewer {
+            proxy.spare_next();
+        }
+        let session = world.session_after(&user, &technician, || {
+            if leg == Leg::Agent {
+                proxy.spare_next();
+            }
+        })?;
+        let mut stage = Stage::new(user.name(), &technician)?;
+        stage.eye.set_patience(PATIENCE);
+        stage.echo.set_patience(PATIENCE);
+        let held = (session, world, technician, user, Rc::clone(&proxy));
+        Ok((stage.over(held), proxy))
+    }
+
     /// `Xvnc` as the user's X server, and `vncviewer`.
     pub fn xvnc() -> anyhow::Result<Stage> {
         let home = tempfile::tempdir()?;
@@ -140,16 +188,56 @@ impl Stage {
     ) -> anyhow::Result<()> {
         for n in 0..WARM_UP + presses {
             std::thread::sleep(chance.between_ms(GAP_MS.0, GAP_MS.1));
-            self.presses += 1;
-            let seen = self.eye.press(COLOURS[self.presses % 2]);
-            let arrived = self.echo.pressed().context("a key press was lost")?;
-            let (pressed, seen) = seen.context("a picture was lost")?;
-            if n >= WARM_UP {
-                latency.whole.add(seen - pressed);
-                latency.there.add(arrived - pressed);
-                latency.back.add(seen - arrived);
-            }
+            let mut unmeasured = Latency::default();
+            let counts = n >= WARM_UP;
+            self.press(if counts {
+                &mut *latency
+            } else {
+                &mut unmeasured
+            })?;
         }
         Ok(())
+    }
+
+    fn press(&mut self, latency: &mut Latency) -> anyhow::Result<()> {
+        self.presses += 1;
+        let seen = self.eye.press(COLOURS[self.presses % 2]);
+        let arrived = self.echo.pressed().context("a key press was lost")?;
+        let (pressed, seen) = seen.context("a picture was lost")?;
+        latency.whole.add(seen - pressed);
+        latency.there.add(arrived - pressed);
+        latency.back.add(seen - arrived);
+        Ok(())
+    }
+
+    /// Lets a scene move for so long, presses a key now and then, and says how fresh the scene's picture was.
+    pub fn move_scene(
+        &mut self,
+        kind: scenes::Kind,
+        length: Duration,
+        chance: &mut Chance,
+        latency: &mut Latency,
+    ) -> anyhow::Result<Freshness> {
+        let moved = (
+            self.eye.at().0 - echo::MIDDLE.0,
+            self.eye.at().1 - echo::MIDDLE.1,
+        );
+        let watch = Watch::start(&self.seen, &kind.places(), moved)?;
+        let scene = Scene::start(kind, &self.user)?;
+        std::thread::sleep(SCENE_WARM_UP);
+        let from = Instant::now();
+        while from.elapsed() < length {
+            std::thread::sleep(chance.between_ms(SCENE_GAP_MS.0, SCENE_GAP_MS.1));
+            if self.press(latency).is_err() {
+                // Counted as what it took at least. What is late would be taken for the next: no more of them.
+                latency.whole.add(PATIENCE);
+                break;
+            }
+        }
+        let drawn = scene.end();
+        std::thread::sleep(SCENE_WARM_UP); // what is still under way
+        watch
+            .judge(&drawn, from)
+            .with_context(|| format!("{kind:?}"))
     }
 }

@@ -1,0 +1,146 @@
+//! The technician's other eye: how old is what a moving scene's picture shows?
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use x11rb::connection::Connection;
+use x11rb::protocol::damage::{ConnectionExt as _, ReportLevel};
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, Window};
+use x11rb::rust_connection::RustConnection;
+
+use super::Samples;
+use super::scenes::Place;
+use super::stamps;
+
+/// How soon it sees that it shall end.
+const LOOK_UP_MS: i64 = 100;
+/// Ages are taken this often.
+const TICK: Duration = Duration::from_millis(5);
+
+/// A watch from its own thread and connection.
+pub struct Watch {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<anyhow::Result<Vec<(Instant, u32)>>>,
+}
+
+/// What was seen of a scene.
+#[derive(Clone, Debug, Default)]
+pub struct Freshness {
+    /// Of what is shown, at every moment.
+    pub age: Samples,
+    /// Different pictures shown, per second.
+    pub rate: f64,
+}
+
+impl Watch {
+    /// Looks at these places, moved by (x, y), of the display.
+    pub fn start(display: &str, places: &[Place], moved: (i16, i16)) -> anyhow::Result<Watch> {
+        let (x, screen) = x11rb::connect(Some(display))?;
+        let root = x.setup().roots[screen].root;
+        x.damage_query_version(1, 1)?.reply()?;
+        let damage = x.generate_id()?;
+        x.damage_create(damage, root, ReportLevel::RAW_RECTANGLES)?
+            .check()?;
+        let place = |p: &Place| Place {
+            x: p.x + moved.0,
+            y: p.y + moved.1,
+            older: p.older,
+        };
+        let places: Vec<Place> = places.iter().map(place).collect();
+        let over = Arc::<AtomicBool>::default();
+        let ends = Arc::clone(&over);
+        let thread = thread::spawn(move || run(&x, root, &places, &ends));
+        Ok(Watch { over, thread })
+    }
+
+    /// The moments from which on each frame was the oldest to be seen.
+    fn end(self) -> anyhow::Result<Vec<(Instant, u32)>> {
+        self.over.store(true, Ordering::Relaxed);
+        let seen = self.thread.join();
+        seen.map_err(|_| anyhow::anyhow!("the watch failed"))?
+    }
+
+    /// Ends it; the scene drew its frames at these moments, and only what is after `from` counts.
+    pub fn judge(self, drawn: &[Instant], from: Instant) -> anyhow::Result<Freshness> {
+        let seen = self.end()?;
+        let mut freshness = Freshness::default();
+        let (Some(last), Some(first)) = (drawn.last(), seen.first()) else {
+            anyhow::bail!("nothing of the scene was seen");
+        };
+        let to = *last;
+        let counted = seen
+            .iter()
+            .filter(|(at, _)| *at > from && *at <= to)
+            .count();
+        freshness.rate = counted as f64 / (to - from).as_secs_f64();
+        let (mut at, mut shown) = (from.max(first.0), 0);
+        while at < to {
+            while seen.get(shown + 1).is_some_and(|next| next.0 <= at) {
+                shown += 1;
+            }
+            if let Some(drawn) = drawn.get(seen[shown].1 as usize) {
+                freshness.age.add(at.saturating_duration_since(*drawn));
+            }
+            at += TICK;
+        }
+        Ok(freshness)
+    }
+}
+
+fn run(
+    x: &RustConnection,
+    root: Window,
+    places: &[Place],
+    over: &AtomicBool,
+) -> anyhow::Result<Vec<(Instant, u32)>> {
+    let mut seen: Vec<(Instant, u32)> = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        if x.poll_for_event()?.is_none() {
+            let wait = Timespec {
+                tv_sec: 0,
+                tv_nsec: LOOK_UP_MS * 1_000_000,
+            };
+            let stream = x.stream().as_fd();
+            poll(
+                &mut [PollFd::from_borrowed_fd(stream, PollFlags::IN)],
+                Some(&wait),
+            )?;
+            continue;
+        }
+        while x.poll_for_event()?.is_some() {}
+        if let Some(frame) = oldest(x, root, places)?
+            && seen.last().is_none_or(|(_, last)| *last != frame)
+        {
+            seen.push((Instant::now(), frame));
+        }
+    }
+    Ok(seen)
+}
+
+/// The frame of the oldest place; none while a place shows none.
+fn oldest(x: &RustConnection, root: Window, places: &[Place]) -> anyhow::Result<Option<u32>> {
+    let (format, width, height) = (ImageFormat::Z_PIXMAP, stamps::WIDTH, stamps::HEIGHT);
+    let asked: Result<Vec<_>, _> = places
+        .iter()
+        .map(|p| x.get_image(format, root, p.x, p.y, width, height, !0))
+        .collect();
+    let mut oldest: Option<u32> = None;
+    for (asked, place) in asked?.into_iter().zip(places) {
+        let pixels: Vec<u32> = asked
+            .reply()?
+            .data
+            .chunks_exact(4)
+            .map(|p| u32::from_le_bytes([p[0], p[1], p[2], 0]))
+            .collect();
+        let Some(number) = stamps::read(&pixels) else {
+            return Ok(None);
+        };
+        let frame = number + place.older;
+        oldest = Some(oldest.map_or(frame, |oldest| oldest.min(frame)));
+    }
+    Ok(oldest)
+}
