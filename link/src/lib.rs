@@ -10,6 +10,7 @@ mod address;
 mod broker;
 mod carry;
 mod certificate;
+mod congestion;
 mod connect;
 mod error;
 mod handshake;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::congestion::CubicConfig;
 use quinn::{AckFrequencyConfig, TransportConfig, VarInt};
+
+use crate::congestion::Congestion;
 
 /// A quiet link says that it lives: a third of the idle time, so that two lost packets do not end it, and below
 /// the 30 s after which home routers forget a UDP flow.
@@ -65,10 +66,9 @@ pub fn config(trusted: bool) -> TransportConfig {
         .max_ack_delay(Some(ACK_DELAY));
     let mut mtu = quinn::MtuDiscoveryConfig::default();
     mtu.upper_bound(MTU);
-    // CUBIC: quinn's BBR calls itself experimental. Random loss of a percent halves CUBIC's rate on long paths;
-    // the agent's own pacing by the viewers' acknowledgements keeps queues short under either.
-    let mut congestion = CubicConfig::default();
-    congestion.initial_window(INITIAL_WINDOW);
+    let congestion = Congestion {
+        initial_window: INITIAL_WINDOW,
+    };
 
     let (bidi, uni, window) = if trusted {
         (BIDI_STREAMS, UNI_STREAMS, WINDOW)
