@@ -20,7 +20,8 @@ echo "Picture codec, millions of instructions in all frames (the first of each i
 for work in ${*:-idle typing scroll paging drag first}; do
     valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \
         --toggle-collect="sightline_picture::encoder::Encoder::patch" \
-        --toggle-collect="sightline_picture::encoder::Encoder::encode" \
+        --toggle-collect="*sightline_picture::encoder::Encoder*::encode" \
+        --toggle-collect="*sightline_picture::encoder::Encoder*::encode_by" \
         "$bench" "$work" >/dev/null 2>"$counts"
     number=$(sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' "$counts")
     printf '%-8s %10s\n' "$work" "$(awk "BEGIN { printf \"%.2f\", ${number:-0} / 1e6 }")"
