@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Samples;
 use super::marks::Seen;
-use crate::workload::Step;
+use crate::workload::{Step, mark};
 
 /// Between two moments at which the picture's age is taken.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -26,6 +26,7 @@ pub struct Delivery {
 impl Delivery {
     /// Both in the order in which they happened. The age is taken from the first step until `until`.
     pub fn judge(steps: &[Step], seen: &[Seen], until: Instant) -> Delivery {
+        let seen = &resolve(steps, seen);
         let numbers: BTreeSet<u32> = steps.iter().map(|step| step.number).collect();
         let shown: BTreeSet<u32> = seen.iter().map(|seen| seen.number).collect();
         let mut delivery = Delivery {
@@ -65,6 +66,22 @@ impl Delivery {
     }
 }
 
+/// Whole numbers for those that were read. Nothing shows before it is drawn, so what would be from the future is left
+/// out: it was misread, as a lossy picture may be.
+fn resolve(steps: &[Step], seen: &[Seen]) -> Vec<Seen> {
+    let (mut newest, mut steps) = (0, steps.iter().peekable());
+    let mut resolved = Vec::new();
+    for seen in seen {
+        while let Some(step) = steps.next_if(|step| step.at <= seen.at) {
+            newest = step.number;
+        }
+        if let Some(number) = mark::step(seen.number, newest) {
+            resolved.push(Seen { number, ..*seen });
+        }
+    }
+    resolved
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +99,8 @@ mod tests {
             at: start + ms(at),
         };
         let steps = [step(1, 0), step(2, 10), step(3, 20), step(4, 90)];
-        let seen = [see(0, 0), see(1, 5), see(3, 50)];
+        // What says 7 was misread.
+        let seen = [see(0, 0), see(1, 5), see(7, 30), see(3, 50)];
         let delivery = Delivery::judge(&steps, &seen, start + ms(100));
         assert_eq!((delivery.drawn, delivery.shown, delivery.lost), (4, 2, 1));
         // 5 ms for the first, 40 for the second, which the third overtook, 30 for the third.

@@ -148,8 +148,7 @@ fn note(mut frames: impl Read, noted: &Mutex<Vec<Seen>>) {
         let pixel = &block[middle..middle + 4];
         let pixel = u32::from_le_bytes([pixel[0], pixel[1], pixel[2], 0]);
         let mut noted = lock(noted);
-        let about = noted.last().map_or(0, |last: &Seen| last.number);
-        let number = mark::whole(mark::number(pixel), about);
+        let number = mark::number(pixel);
         if noted.last().is_none_or(|last| last.number != number) {
             let at = Instant::now();
             noted.push(Seen { number, at });

@@ -22,9 +22,10 @@ use crate::workload::mark;
 /// How soon a wish to stop is seen.
 const LOOK_UP: Duration = Duration::from_millis(50);
 
-/// A step that shows.
+/// A mark that shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
+    /// As read: below [`mark::NUMBERS`].
     pub number: u32,
     pub at: Instant,
 }
@@ -96,8 +97,7 @@ impl Watcher {
                 continue;
             }
             let pixel = self.pixel()?;
-            let about = seen.last().map_or(0, |last| last.number);
-            let number = mark::whole(mark::number(pixel), about);
+            let number = mark::number(pixel);
             if seen.last().is_none_or(|last| last.number != number) {
                 let at = Instant::now();
                 seen.push(Seen { number, at });

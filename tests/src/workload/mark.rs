@@ -33,14 +33,11 @@ pub fn number(pixel: u32) -> u32 {
     code ^ FIRST
 }
 
-/// The whole number of which `seen` is the remainder: the nearest to `about`.
-pub fn whole(seen: u32, about: u32) -> u32 {
-    let ahead = (seen + NUMBERS - about % NUMBERS) % NUMBERS;
-    if ahead <= NUMBERS / 2 || about + ahead < NUMBERS {
-        about + ahead
-    } else {
-        about + ahead - NUMBERS
-    }
+/// The newest step that shows as `seen`, which was read when `newest` was the last one drawn. None if there is none:
+/// then it was misread.
+pub fn step(seen: u32, newest: u32) -> Option<u32> {
+    let behind = (newest % NUMBERS + NUMBERS - seen % NUMBERS) % NUMBERS;
+    newest.checked_sub(behind)
 }
 
 #[cfg(test)]
@@ -64,11 +61,11 @@ mod tests {
 
     #[test]
     fn numbers_go_on_beyond_what_colours_tell() {
-        assert_eq!(whole(5, 3), 5);
-        assert_eq!(whole(3, 5), 3);
-        assert_eq!(whole(1, 511), 513);
-        assert_eq!(whole(511, 513), 511);
-        assert_eq!(whole(500, 2), 500);
-        assert_eq!(whole(100, 1100), 1124);
+        assert_eq!(step(5, 5), Some(5));
+        assert_eq!(step(3, 5), Some(3));
+        assert_eq!(step(6, 5), None);
+        assert_eq!(step(511, 513), Some(511));
+        assert_eq!(step(1, 513), Some(513));
+        assert_eq!(step(2, 513), Some(2));
     }
 }
