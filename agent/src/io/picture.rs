@@ -293,13 +293,27 @@ impl Work<'_> {
         let whole = self.whole || due;
         let kind = if whole { Kind::Whole } else { Kind::Delta };
         let terms = self.terms(kind, allowance);
-        let mut update = Vec::new();
-        let said = self.encoder.encode_by(&terms, &mut update);
-        self.plan_refining(said);
-        if !said {
-            return Ok(());
+        // A letter that is typed beside a film does not wait for the film's next picture.
+        if !whole && self.encoder.has_video() {
+            let first = Terms {
+                video_later: true,
+                ..terms
+            };
+            self.say(&first, began);
         }
-        self.starts.sent(kind, update.len());
+        let said = self.say(&terms, began);
+        self.plan_refining(said);
+        Ok(())
+    }
+
+    /// Encodes and sends what there is to say on these terms; whether there was anything.
+    fn say(&mut self, terms: &Terms, began: Instant) -> bool {
+        let mut update = Vec::new();
+        if !self.encoder.encode_by(terms, &mut update) {
+            return false;
+        }
+        let whole = terms.kind == Kind::Whole;
+        self.starts.sent(terms.kind, update.len());
         if whole {
             self.send_start();
         }
@@ -318,7 +332,7 @@ impl Work<'_> {
             self.last_whole = Instant::now();
         }
         self.count(bytes, began.elapsed());
-        Ok(())
+        true
     }
 
     fn grab(&mut self) -> Result<(), PictureFailure> {
@@ -349,6 +363,7 @@ impl Work<'_> {
                 Some(_) => Some(COARSE),
                 None => first.then_some(SKETCH),
             },
+            video_later: false,
         }
     }
 

@@ -220,6 +220,7 @@ pub fn round_trip(data: &[u8]) {
                 now_us: frame as u64 * 40_000,
                 bytes: (head & 0x20 != 0).then_some(usize::from(bytes.u16())),
                 sketch: (head & 0x10 != 0).then_some(head % 100 + 1),
+                video_later: head & 8 != 0,
             };
             if encoder.encode_by(&terms, &mut update) {
                 decoder.decode(&update).expect("our own update");
@@ -269,6 +270,7 @@ fn rough_updates() -> Vec<u8> {
             now_us: u64::from(step + 1) * 60_000,
             bytes: Some(20_000),
             sketch: Some(50),
+            video_later: false,
         };
         if encoder.encode_by(&terms, &mut update) {
             updates.push(update);

@@ -77,6 +77,9 @@ impl Motion {
 
     /// An update is being made.
     pub(crate) fn begin(&mut self, now_us: u64) {
+        if now_us == self.updated_us {
+            return; // the second half of an update
+        }
         self.between_us = now_us.saturating_sub(self.updated_us).min(4 * PAUSE_US);
         self.updated_us = now_us;
     }

@@ -48,6 +48,7 @@ impl Pair {
             now_us: self.now_us,
             bytes: None,
             sketch: None,
+            video_later: false,
         }
     }
 
@@ -363,6 +364,7 @@ impl Pair {
                 kind,
                 bytes,
                 sketch,
+                video_later: time % 3 == 0,
                 ..self.terms()
             };
             self.step(terms);

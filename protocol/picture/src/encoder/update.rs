@@ -21,6 +21,9 @@ const LARGE: usize = 96;
 /// From so many changed pixels on a tile counts for that: three quarters.
 const FULL: u32 = 3 * 1024;
 
+/// A picture of a video has this part of the bytes that an update may have: three for one on a slow line look better than one that is sharp.
+const VIDEO_SHARE: usize = 3;
+
 /// Fewest pixels of a tile that are worth a sketch: less is as short exactly.
 const SKETCHED: u32 = 512;
 
@@ -38,6 +41,8 @@ pub struct Terms {
     /// Photos as JPEG of this quality (1 to 100), their exact pixels later. `None`: exactly at once, but for those that keep moving and those
     /// of a change that is a large part of a screen.
     pub sketch: Option<u8>,
+    /// What is video may wait for another update, so that all else is seen before the milliseconds that video takes.
+    pub video_later: bool,
 }
 
 impl Terms {
@@ -48,6 +53,7 @@ impl Terms {
             now_us: 0,
             bytes: None,
             sketch: None,
+            video_later: false,
         }
     }
 
@@ -180,7 +186,7 @@ impl Encoder {
             Some(_) => self.first_turn(),
             None => 0,
         };
-        self.resume_at = 0;
+        let resume_at = std::mem::take(&mut self.resume_at);
         let mut filmed = false;
         for index in 0..self.grid.count() {
             let (dirt, rough) = (self.dirt.of(index), self.rough.of(index));
@@ -189,6 +195,8 @@ impl Encoder {
                     self.refine(index, &rough)?;
                     said = true;
                 }
+            } else if terms.video_later && self.is_video(index, &dirt, video, terms) {
+                self.resume_at = resume_at;
             } else if dirt.area() <= SMALL || (index >= from && !self.is_full(terms)?) {
                 filmed |= self.say(index, &dirt, terms, video.filter(|_| may_move), may_move)?;
                 said = true;
@@ -216,6 +224,17 @@ impl Encoder {
     fn is_large(&self) -> bool {
         let full = |index: &u32| self.dirt.of(*index).area() >= FULL;
         (0..self.grid.count()).filter(full).count() >= LARGE
+    }
+
+    /// Whether a change will probably be video: it lies in it and moves.
+    fn is_video(&self, index: u32, dirt: &Dirt, video: Option<Rect>, terms: &Terms) -> bool {
+        let part = dirt.on(&self.grid.tile(index));
+        video.is_some_and(|video| video.contains(&part)) && self.moves(index, terms)
+    }
+
+    /// Whether there is video, whose pictures take their time.
+    pub fn has_video(&self) -> bool {
+        self.filming.camera.is_some()
     }
 
     /// Whether the update has all the bytes that it may have.
@@ -305,9 +324,10 @@ impl Encoder {
             return Ok(None);
         };
         let camera = self.filming.camera.as_ref();
+        let bytes = terms.bytes.map(|bytes| bytes / VIDEO_SHARE);
         let level = match camera.filter(|camera| camera.rect == rect) {
-            Some(camera) => camera.level_for(terms.bytes),
-            None => video::first_level(&rect, terms.bytes),
+            Some(camera) => camera.level_for(bytes),
+            None => video::first_level(&rect, bytes),
         };
         if camera.is_none_or(|camera| camera.rect != rect || camera.level() != level) {
             self.filming.camera = Some(Camera::new(rect, level)?);
