@@ -104,6 +104,13 @@ impl Motion {
         self.noted_us = Some(now_us);
     }
 
+    /// A tile in which photos changed before has changed again, and waits for its turn to be said.
+    pub(crate) fn go_on(&mut self, tile: u32, dirt: &Dirt, now_us: u64) {
+        if self.tracks[tile as usize].changes > 0 {
+            self.note(tile, dirt, now_us);
+        }
+    }
+
     /// Whether photos have changed in the tile a moment ago, so that it may well go on.
     pub(crate) fn is_restless(&self, tile: u32, now_us: u64) -> bool {
         let track = &self.tracks[tile as usize];

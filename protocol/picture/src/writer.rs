@@ -114,7 +114,8 @@ impl Writer {
         self.residuals.reset()
     }
 
-    fn start_update(&mut self) {
+    /// Forgets what was written since the last update.
+    pub(crate) fn start_update(&mut self) {
         for buffer in [
             &mut self.raw,
             &mut self.packed_ops,

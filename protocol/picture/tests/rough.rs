@@ -279,6 +279,30 @@ fn few_bytes_bring_the_newest_screen_in_parts_and_letters_at_once() {
 }
 
 #[test]
+fn a_film_on_a_slow_line_is_video_as_well() {
+    let mut pair = Pair::new(desk());
+    pair.step(pair.terms());
+    for time in 0..60 {
+        film(&mut pair.scene, time * 4);
+        let terms = Terms {
+            // Not enough for all of it as sketches.
+            bytes: Some(3_000),
+            sketch: Some(50),
+            ..pair.terms()
+        };
+        pair.step(terms);
+        pair.now_us += 100_000;
+    }
+    assert!(pair.updates.iter().any(|update| has_video(update)));
+    pair.quiet(Some(3_000));
+}
+
+/// The head of H.264's sequence parameters.
+fn has_video(update: &[u8]) -> bool {
+    update.windows(5).any(|bytes| bytes == [0, 0, 0, 1, 0x67])
+}
+
+#[test]
 fn a_first_picture_of_few_bytes_fills_up_by_and_by() {
     let mut pair = Pair::new(Scene::desktop(WIDTH, HEIGHT));
     let terms = Terms {
@@ -413,10 +437,8 @@ fn rough_updates() -> &'static [Vec<u8>] {
 fn the_rough_updates_have_what_they_are_for() {
     let updates = rough_updates();
     let jpeg = |update: &Vec<u8>| update.windows(3).any(|bytes| bytes == [0xFF, 0xD8, 0xFF]);
-    // The head of H.264's sequence parameters.
-    let video = |update: &Vec<u8>| update.windows(5).any(|bytes| bytes == [0, 0, 0, 1, 0x67]);
     assert!(updates.iter().any(jpeg));
-    assert!(updates.iter().any(video));
+    assert!(updates.iter().any(|update| has_video(update)));
 }
 
 proptest! {

@@ -174,9 +174,8 @@ impl Encoder {
         }
         let terms = &terms;
         let video = self.point_camera(terms, may_move)?;
-        let mut said = !self.copies.is_empty() || !self.memory.keeps().is_empty();
+        let mut said = !self.copies.is_empty();
         self.writer.keeps(self.memory.keeps());
-        self.memory.turn();
         for copy in &self.copies {
             self.writer.copy(copy);
         }
@@ -200,19 +199,27 @@ impl Encoder {
             } else if dirt.area() <= SMALL || (index >= from && !self.is_full(terms)?) {
                 filmed |= self.say(index, &dirt, terms, video.filter(|_| may_move), may_move)?;
                 said = true;
-            } else if index >= from && self.resume_at == 0 {
-                self.resume_at = index;
+            } else {
+                if index >= from && self.resume_at == 0 {
+                    self.resume_at = index;
+                }
+                if may_move && self.memory.knows(index) {
+                    self.motion.go_on(index, &dirt, terms.now_us);
+                }
             }
         }
         if filmed {
             self.shoot()?;
         }
-        if said {
-            self.number = self.number.wrapping_add(1);
-            out.extend([VERSION, KIND_DELTA, self.number]);
-            self.writer.finish(terms.quality(), out)?;
+        if !said {
+            self.writer.start_update();
+            return Ok(false);
         }
-        Ok(said)
+        self.memory.turn();
+        self.number = self.number.wrapping_add(1);
+        out.extend([VERSION, KIND_DELTA, self.number]);
+        self.writer.finish(terms.quality(), out)?;
+        Ok(true)
     }
 
     /// Whether photos in a tile have changed a moment ago and may well go on.
