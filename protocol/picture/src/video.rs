@@ -4,8 +4,8 @@
 use openh264::OpenH264API;
 use openh264::decoder::Decoder;
 use openh264::encoder::{
-    Complexity, Encoder, EncoderConfig, FrameType, IntraFramePeriod, QpRange, RateControlMode,
-    UsageType,
+    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, QpRange,
+    RateControlMode, UsageType,
 };
 use openh264::formats::{YUVSlices, YUVSource};
 
@@ -18,6 +18,9 @@ const LEVELS: [u8; 4] = [25, 31, 37, 43];
 
 /// About how many pixels of a usual film each level says in a byte.
 const PIXELS_A_BYTE: [u64; LEVELS.len()] = [50, 100, 200, 400];
+
+/// What openh264 is told to aim at, in bits a second; the quantizer is fixed, so it only has to be plausible.
+const NOMINAL_RATE: u32 = 5_000_000;
 
 /// Pictures between two that need no earlier one: a reader who seeks decodes at most so many, about 100 ms of 720p.
 const KEY_EVERY: u32 = 60;
@@ -125,7 +128,10 @@ impl Camera {
 fn coder(quantizer: u8) -> Result<Encoder, PictureError> {
     let config = EncoderConfig::new()
         .usage_type(UsageType::CameraVideoRealTime)
-        .rate_control_mode(RateControlMode::Off)
+        // Without rate control openh264 takes no quantizer but its own; with it and one quantizer to choose from it takes that.
+        .rate_control_mode(RateControlMode::Bufferbased)
+        .bitrate(BitRate::from_bps(NOMINAL_RATE))
+        .max_frame_rate(FrameRate::from_hz(30.0))
         .qp(QpRange::new(quantizer, quantizer))
         .complexity(Complexity::Low)
         .skip_frames(false)
@@ -270,6 +276,39 @@ mod tests {
         }
         assert!(shown.span(0, 0, 320).iter().all(|pixel| *pixel == 0));
         assert!(camera.level_for(Some(10)) == 1 && camera.level_for(None) == 0);
+    }
+
+    #[test]
+    fn each_level_takes_fewer_bytes_than_the_one_before() {
+        let rect = Rect {
+            x: 0,
+            y: 0,
+            width: 320,
+            height: 192,
+        };
+        let sizes: Vec<usize> = (0..LEVELS.len())
+            .map(|level| {
+                let mut canvas = Canvas::new(320, 192).expect("a size");
+                let mut camera = Camera::new(rect, level).expect("a coder");
+                let mut units = Vec::new();
+                for time in 0..20 {
+                    scene(&mut canvas, time * 7);
+                    let grain = |at: usize| (at as u32).wrapping_mul(2_654_435_761) >> 28;
+                    for y in 0..192 {
+                        let row = canvas.span_mut(0, y, 320).iter_mut().enumerate();
+                        row.for_each(|(x, pixel)| {
+                            *pixel ^= grain(x * 191 + (y + time) as usize * 7)
+                        });
+                    }
+                    camera.shoot(&canvas, &mut units).expect("a picture");
+                }
+                units.len()
+            })
+            .collect();
+        assert!(
+            sizes.is_sorted_by(|finer, coarser| *finer > coarser * 8 / 7),
+            "{sizes:?}"
+        );
     }
 
     #[test]
