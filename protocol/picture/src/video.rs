@@ -14,7 +14,10 @@ use crate::{Canvas, PictureError, Rect};
 
 /// Coarseness of each level (H.264's quantizer; 6 more is half the detail). The first is about 41 dB, where a moving picture
 /// looks like its original; the last is what a line of 300 kbit/s carries.
-const LEVELS: [u8; 4] = [25, 31, 37, 43];
+const LEVELS: [u8; 4] = [OWN_LEVEL, 31, 37, 43];
+
+/// The quantizer that openh264 takes without rate control, which spares half of the time.
+const OWN_LEVEL: u8 = 26;
 
 /// About how many pixels of a usual film each level says in a byte.
 const PIXELS_A_BYTE: [u64; LEVELS.len()] = [50, 100, 200, 400];
@@ -128,8 +131,11 @@ impl Camera {
 fn coder(quantizer: u8) -> Result<Encoder, PictureError> {
     let config = EncoderConfig::new()
         .usage_type(UsageType::CameraVideoRealTime)
-        // Without rate control openh264 takes no quantizer but its own; with it and one quantizer to choose from it takes that.
-        .rate_control_mode(RateControlMode::Bufferbased)
+        // With rate control and one quantizer to choose from, openh264 takes that.
+        .rate_control_mode(match quantizer {
+            OWN_LEVEL => RateControlMode::Off,
+            _ => RateControlMode::Bufferbased,
+        })
         .bitrate(BitRate::from_bps(NOMINAL_RATE))
         .max_frame_rate(FrameRate::from_hz(30.0))
         .qp(QpRange::new(quantizer, quantizer))
