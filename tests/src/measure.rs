@@ -1,6 +1,7 @@
 //! What the benches share: samples, tables, a repeatable chance, and what processes used.
 
 pub mod delivery;
+pub mod drawings;
 pub mod echo;
 pub mod eye;
 pub mod h264;

@@ -180,6 +180,16 @@ impl Painter {
     }
 }
 
+/// All of a screen.
+fn all(width: u32, height: u32) -> Rect {
+    Rect {
+        x: 0,
+        y: 0,
+        width,
+        height,
+    }
+}
+
 /// Strokes and frames; the decoder must see what the encoder was shown.
 pub fn round_trip(data: &[u8]) {
     let mut bytes = Bytes::new(data);
@@ -200,13 +210,7 @@ pub fn round_trip(data: &[u8]) {
         for _ in 0..head & 7 {
             painter.stroke(&mut bytes);
         }
-        let whole = Rect {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        };
-        encoder.patch(whole, &painter.pixels);
+        encoder.patch(all(width, height), &painter.pixels);
         let kind = if head & 0x80 != 0 || frame == 0 {
             Kind::Whole
         } else {
@@ -257,13 +261,7 @@ fn rough_updates() -> Vec<u8> {
                 wave(2 * x + y + 5 * step) << 16 | green << 8 | wave(x * y / 16 + 9 * step)
             })
             .collect();
-        let all = Rect {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        };
-        encoder.patch(all, &pixels);
+        encoder.patch(all(width, height), &pixels);
         let mut update = Vec::new();
         let terms = Terms {
             kind: Kind::Delta,
@@ -291,13 +289,7 @@ fn exact_updates() -> Vec<u8> {
                 _ => n.wrapping_mul(2_654_435_761) >> 8,
             })
             .collect();
-        let all = Rect {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        };
-        encoder.patch(all, &pixels);
+        encoder.patch(all(width, height), &pixels);
         let mut update = Vec::new();
         let kind = if step == 0 { Kind::Whole } else { Kind::Delta };
         if encoder.encode(kind, &mut update) {

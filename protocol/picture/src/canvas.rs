@@ -106,6 +106,26 @@ impl Canvas {
         &self.pixels[y as usize * width..][..width]
     }
 
+    /// All of it.
+    pub(crate) fn rect(&self) -> Rect {
+        Rect {
+            x: 0,
+            y: 0,
+            width: self.width,
+            height: self.height,
+        }
+    }
+
+    /// The one colour of a rectangle inside the screen, if it has but one.
+    pub(crate) fn solid(&self, rect: &Rect) -> Option<u32> {
+        let first = self.span(rect.x, rect.y, 1)[0];
+        let even = |y: u32| {
+            let row = self.span(rect.x, y, rect.width);
+            row.iter().fold(0, |bits, pixel| bits | (pixel ^ first)) == 0
+        };
+        (rect.y..rect.y + rect.height).all(even).then_some(first)
+    }
+
     /// `width` pixels of row `y` from `x`. The caller keeps inside the screen.
     pub(crate) fn span(&self, x: u32, y: u32, width: u32) -> &[u32] {
         &self.pixels[self.at(x, y)..][..width as usize]

@@ -96,12 +96,7 @@ impl Decoder {
 
     fn changed_all(&mut self) {
         self.changed.clear();
-        self.changed.push(Rect {
-            x: 0,
-            y: 0,
-            width: self.canvas.width(),
-            height: self.canvas.height(),
-        });
+        self.changed.push(self.canvas.rect());
     }
 
     fn read(&mut self, update: &[u8], later: bool) -> Result<(), PictureError> {
@@ -468,13 +463,7 @@ impl Reader<'_> {
         if self.ops.byte()? != OP_END || !self.rough.moving.is_empty() {
             return Err(PictureError::Malformed("more than a whole picture"));
         }
-        let (width, height) = (self.canvas.width(), self.canvas.height());
-        self.changed.push(Rect {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        });
+        self.changed.push(self.canvas.rect());
         Ok(())
     }
 

@@ -103,7 +103,8 @@ impl Memory {
     }
 
     fn keep(&mut self, canvas: &Canvas, index: u32, tile: &Rect) {
-        if is_solid(canvas, tile) || self.find(canvas, index, tile, tile).is_some() {
+        // One colour is said as quickly as a slot.
+        if canvas.solid(tile).is_some() || self.find(canvas, index, tile, tile).is_some() {
             return;
         }
         let shelf = &mut self.shelves[index as usize];
@@ -206,14 +207,4 @@ impl Memory {
         }
         &self.keeps
     }
-}
-
-/// One colour is said as quickly as a slot.
-fn is_solid(canvas: &Canvas, tile: &Rect) -> bool {
-    let first = canvas.span(tile.x, tile.y, 1)[0];
-    let mut rows = tile.y..tile.y + tile.height;
-    rows.all(|y| {
-        let row = canvas.span(tile.x, y, tile.width);
-        row.iter().fold(0, |bits, pixel| bits | (pixel ^ first)) == 0
-    })
 }

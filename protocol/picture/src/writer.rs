@@ -34,7 +34,7 @@ fn put_section(section: &[u8], out: &mut Vec<u8>) {
 /// How pixels look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    Solid,
+    Solid(u32),
     /// Few colours. `grainy`: they change at more than every second pixel, as in a dark film and unlike letters.
     Palette {
         grainy: bool,
@@ -162,14 +162,15 @@ impl Writer {
 
     /// Takes a close look at `part` of a tile, which is what is said next.
     pub(crate) fn look(&mut self, canvas: &Canvas, part: &Rect) -> Look {
+        if let Some(pixel) = canvas.solid(part) {
+            return Look::Solid(pixel);
+        }
         self.pixels.clear();
         for y in part.y..part.y + part.height {
             self.pixels
                 .extend_from_slice(canvas.span(part.x, y, part.width));
         }
-        if is_solid(&self.pixels) {
-            Look::Solid
-        } else if self.palettizer.run(&self.pixels) && self.palette_pays() {
+        if self.palettizer.run(&self.pixels) && self.palette_pays() {
             let changes = self.palettizer.indices.windows(2);
             let changes = changes.filter(|pair| pair[0] != pair[1]).count();
             Look::Palette {
@@ -183,9 +184,9 @@ impl Writer {
     /// Says the part of a tile that was looked at, exactly.
     pub(crate) fn exact(&mut self, place: &Place, look: Look) -> Result<(), PictureError> {
         match look {
-            Look::Solid => {
+            Look::Solid(pixel) => {
                 self.put_head(OP_SOLID, place);
-                put_colour(&mut self.raw, self.pixels[0]);
+                put_colour(&mut self.raw, pixel);
             }
             Look::Palette { .. } => {
                 self.put_head(OP_PALETTE, place);
@@ -258,13 +259,20 @@ impl Writer {
     }
 
     fn put_head(&mut self, op: u8, place: &Place) {
-        let head = TileHead {
-            skip: place.index - self.next_tile,
-            part: place.part,
-            tile: place.tile,
-        };
-        self.next_tile = place.index + 1;
-        head.put(op, &mut self.raw);
+        let Place { index, tile, part } = *place;
+        let skip = index - self.next_tile;
+        self.next_tile = index + 1;
+        let next = if skip == 0 { TAG_NEXT } else { 0 };
+        let area = if part == tile { 0 } else { TAG_AREA };
+        self.raw.push(op | next | area);
+        if skip > 0 {
+            put_varint(&mut self.raw, skip);
+        }
+        if part != tile {
+            let (x, y) = (part.x - tile.x, part.y - tile.y);
+            let bytes = [x, y, part.width - 1, part.height - 1];
+            self.raw.extend(bytes.map(|value| value as u8));
+        }
     }
 
     fn push_ops(&mut self) -> Result<(), PictureError> {
@@ -336,34 +344,6 @@ impl Writer {
         self.start_update();
         Ok(())
     }
-}
-
-/// Which tile, and which part of it.
-struct TileHead {
-    skip: u32,
-    part: Rect,
-    tile: Rect,
-}
-
-impl TileHead {
-    fn put(&self, op: u8, out: &mut Vec<u8>) {
-        let next = if self.skip == 0 { TAG_NEXT } else { 0 };
-        let area = if self.part == self.tile { 0 } else { TAG_AREA };
-        out.push(op | next | area);
-        if self.skip > 0 {
-            put_varint(out, self.skip);
-        }
-        if self.part != self.tile {
-            let (x, y) = (self.part.x - self.tile.x, self.part.y - self.tile.y);
-            out.extend([x, y, self.part.width - 1, self.part.height - 1].map(|value| value as u8));
-        }
-    }
-}
-
-fn is_solid(pixels: &[u32]) -> bool {
-    let first = pixels[0];
-    let same = |row: &[u32]| row.iter().fold(0, |bits, pixel| bits | (pixel ^ first)) == 0;
-    pixels.chunks(TILE as usize).all(same)
 }
 
 fn put_colour(out: &mut Vec<u8>, colour: u32) {

@@ -4,20 +4,18 @@
 //! each drawing (XDamage), and only then is the pixel read. What that costs is in every case alike, and case
 //! *X server alone* shows it.
 
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use x11rb::connection::Connection;
-use x11rb::protocol::damage::{ConnectionExt as _, ReportLevel};
 use x11rb::protocol::xproto::{
     AutoRepeatMode, ChangeKeyboardControlAux, ConnectionExt as _, ImageFormat, KEY_PRESS_EVENT,
-    KEY_RELEASE_EVENT, Window,
+    KEY_RELEASE_EVENT,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
+use super::drawings::Drawings;
 use super::echo::COLOURS;
 use crate::display::Display;
 
@@ -31,8 +29,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 const BELOW: i32 = 60;
 
 pub struct Eye {
-    x: RustConnection,
-    root: Window,
+    drawings: Drawings,
     /// The pixel to look at.
     at: (i16, i16),
     /// A pixel that takes longer did not come.
@@ -49,24 +46,14 @@ pub fn hold_still(x: &RustConnection) -> anyhow::Result<()> {
 impl Eye {
     /// Looks at the middle of what shows the echo's rectangle on `display`, and waits for it to show up.
     pub fn open(display: &str) -> anyhow::Result<Eye> {
-        let (x, screen) = x11rb::connect(Some(display))?;
-        let root = x.setup().roots[screen].root;
-        // The key is held until the pixel is seen, and one press is to stay one.
-        let repeat = ChangeKeyboardControlAux::new().auto_repeat_mode(AutoRepeatMode::OFF);
-        x.change_keyboard_control(&repeat)?;
-        x.damage_query_version(1, 1)?.reply()?;
-        let damage = x.generate_id()?;
-        x.damage_create(damage, root, ReportLevel::RAW_RECTANGLES)?
-            .check()?;
         let mut eye = Eye {
-            x,
-            root,
+            drawings: Drawings::watch(display)?,
             at: (0, 0),
             patience: LOST,
             keycode: 0,
         };
         eye.keycode = eye.letter_key()?;
-        hold_still(&eye.x)?;
+        hold_still(&eye.drawings.x)?;
         eye.find()?;
         std::thread::sleep(SETTLE); // a viewer's window takes its size after the first picture
         eye.at = eye.find()?;
@@ -93,7 +80,7 @@ impl Eye {
     /// Presses the key, waits until the pixel has that colour, lets the key go. Gives the moments of the press and of
     /// the pixel.
     pub fn press(&self, colour: u32) -> anyhow::Result<(Instant, Instant)> {
-        self.forget()?;
+        self.drawings.forget()?;
         let pressed = Instant::now();
         self.key(KEY_PRESS_EVENT)?;
         let seen = self.wait_for(colour, pressed + self.patience);
@@ -102,21 +89,16 @@ impl Eye {
     }
 
     fn key(&self, kind: u8) -> anyhow::Result<()> {
-        self.x
-            .xtest_fake_input(kind, self.keycode, 0, self.root, 0, 0, 0)?;
-        Ok(self.x.flush()?)
-    }
-
-    fn forget(&self) -> anyhow::Result<()> {
-        while self.x.poll_for_event()?.is_some() {}
-        Ok(())
+        let Drawings { x, root } = &self.drawings;
+        x.xtest_fake_input(kind, self.keycode, 0, *root, 0, 0, 0)?;
+        Ok(x.flush()?)
     }
 
     fn wait_for(&self, colour: u32, deadline: Instant) -> anyhow::Result<Instant> {
         loop {
             self.next_drawing(deadline)?;
-            self.forget()?;
-            if self.pixel()? == colour {
+            self.drawings.forget()?;
+            if self.drawings.pixel(self.at)? == colour {
                 return Ok(Instant::now());
             }
         }
@@ -124,29 +106,14 @@ impl Eye {
 
     /// Sleeps until something was drawn.
     fn next_drawing(&self, deadline: Instant) -> anyhow::Result<()> {
-        while self.x.poll_for_event()?.is_none() {
+        while self.drawings.x.poll_for_event()?.is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 bail!("the pixel did not change within {:?}", self.patience);
             }
-            let left = Timespec {
-                tv_sec: left.as_secs() as i64,
-                tv_nsec: left.subsec_nanos().into(),
-            };
-            let stream = self.x.stream().as_fd();
-            let mut polled = [PollFd::from_borrowed_fd(stream, PollFlags::IN)];
-            poll(&mut polled, Some(&left))?;
+            self.drawings.sleep(left)?;
         }
         Ok(())
-    }
-
-    fn pixel(&self) -> anyhow::Result<u32> {
-        let (x, y) = self.at;
-        let format = ImageFormat::Z_PIXMAP;
-        let image = self.x.get_image(format, self.root, x, y, 1, 1, !0)?;
-        let data = image.reply()?.data;
-        let bytes = data.first_chunk::<4>().context("no pixel")?;
-        Ok(u32::from_le_bytes(*bytes) & 0xff_ff_ff)
     }
 
     fn find(&self) -> anyhow::Result<(i16, i16)> {
@@ -164,12 +131,11 @@ impl Eye {
 
     /// The middle of the pixels in the rectangle's first colour.
     fn look(&self) -> anyhow::Result<Option<(i16, i16)>> {
-        let size = self.x.get_geometry(self.root)?.reply()?;
+        let Drawings { x, root } = &self.drawings;
+        let size = x.get_geometry(*root)?.reply()?;
         let (width, height) = (size.width, size.height);
         let format = ImageFormat::Z_PIXMAP;
-        let image = self
-            .x
-            .get_image(format, self.root, 0, 0, width, height, !0)?;
+        let image = x.get_image(format, *root, 0, 0, width, height, !0)?;
         let data = image.reply()?.data;
         let pixels = data.chunks_exact(4);
         let is_ours = |p: &[u8]| u32::from_le_bytes([p[0], p[1], p[2], 0]) == COLOURS[0];
@@ -188,9 +154,12 @@ impl Eye {
 
     /// The key that types "a".
     fn letter_key(&self) -> anyhow::Result<u8> {
-        let setup = self.x.setup();
+        let setup = self.drawings.x.setup();
         let (first, last) = (setup.min_keycode, setup.max_keycode);
-        let map = self.x.get_keyboard_mapping(first, last - first + 1)?;
+        let map = self
+            .drawings
+            .x
+            .get_keyboard_mapping(first, last - first + 1)?;
         let map = map.reply()?;
         let mut keys = map.keysyms.chunks(map.keysyms_per_keycode.into());
         let key = keys.position(|symbols| symbols[0] == u32::from(b'a'));

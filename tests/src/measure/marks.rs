@@ -2,20 +2,17 @@
 //!
 //! Nothing polls: the X server reports each drawing (XDamage), and a pixel is read only when the mark was drawn upon.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
-use x11rb::protocol::damage::{ConnectionExt as _, ReportLevel};
-use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, Rectangle, Window};
-use x11rb::rust_connection::RustConnection;
+use x11rb::protocol::xproto::Rectangle;
 
+use super::drawings::Drawings;
 use crate::display::{Display, Image};
 use crate::workload::mark;
 
@@ -67,24 +64,16 @@ impl Marks {
 }
 
 struct Watcher {
-    x: RustConnection,
-    root: Window,
+    drawings: Drawings,
     /// The middle of the mark.
     at: (i16, i16),
 }
 
 impl Watcher {
     fn open(display: &str, corner: (u32, u32)) -> anyhow::Result<Watcher> {
-        let (x, screen) = x11rb::connect(Some(display))?;
-        let root = x.setup().roots[screen].root;
-        x.damage_query_version(1, 1)?.reply()?;
-        let damage = x.generate_id()?;
-        x.damage_create(damage, root, ReportLevel::RAW_RECTANGLES)?
-            .check()?;
         let middle = |corner: u32| corner as i16 + mark::SIDE as i16 / 2;
         Ok(Watcher {
-            x,
-            root,
+            drawings: Drawings::watch(display)?,
             at: (middle(corner.0), middle(corner.1)),
         })
     }
@@ -93,10 +82,10 @@ impl Watcher {
         let mut seen: Vec<Seen> = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             if !self.drawn()? {
-                self.sleep()?;
+                self.drawings.sleep(LOOK_UP)?;
                 continue;
             }
-            let pixel = self.pixel()?;
+            let pixel = self.drawings.pixel(self.at)?;
             let number = mark::number(pixel);
             if seen.last().is_none_or(|last| last.number != number) {
                 let at = Instant::now();
@@ -109,31 +98,12 @@ impl Watcher {
     /// Whether the mark was drawn upon, as far as is known.
     fn drawn(&self) -> anyhow::Result<bool> {
         let mut drawn = false;
-        while let Some(event) = self.x.poll_for_event()? {
+        while let Some(event) = self.drawings.x.poll_for_event()? {
             if let Event::DamageNotify(event) = event {
                 drawn |= contains(event.area, self.at);
             }
         }
         Ok(drawn)
-    }
-
-    fn sleep(&self) -> anyhow::Result<()> {
-        let most = Timespec {
-            tv_sec: 0,
-            tv_nsec: LOOK_UP.subsec_nanos().into(),
-        };
-        let stream = self.x.stream().as_fd();
-        let mut polled = [PollFd::from_borrowed_fd(stream, PollFlags::IN)];
-        poll(&mut polled, Some(&most))?;
-        Ok(())
-    }
-
-    fn pixel(&self) -> anyhow::Result<u32> {
-        let ((x, y), format) = (self.at, ImageFormat::Z_PIXMAP);
-        let image = self.x.get_image(format, self.root, x, y, 1, 1, !0)?;
-        let data = image.reply()?.data;
-        let bytes = data.first_chunk::<4>().context("no pixel")?;
-        Ok(u32::from_le_bytes(*bytes) & 0xff_ff_ff)
     }
 }
 

@@ -1,23 +1,20 @@
 //! The technician's other eye: how old is what a moving scene's picture shows?
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use x11rb::connection::Connection;
-use x11rb::protocol::damage::{ConnectionExt as _, ReportLevel};
-use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, Window};
-use x11rb::rust_connection::RustConnection;
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat};
 
 use super::Samples;
+use super::drawings::Drawings;
 use super::scenes::Place;
 use super::stamps;
 
 /// How soon it sees that it shall end.
-const LOOK_UP_MS: i64 = 100;
+const LOOK_UP: Duration = Duration::from_millis(100);
 /// Ages are taken this often.
 const TICK: Duration = Duration::from_millis(5);
 
@@ -39,12 +36,7 @@ pub struct Freshness {
 impl Watch {
     /// Looks at these places, moved by (x, y), of the display.
     pub fn start(display: &str, places: &[Place], moved: (i16, i16)) -> anyhow::Result<Watch> {
-        let (x, screen) = x11rb::connect(Some(display))?;
-        let root = x.setup().roots[screen].root;
-        x.damage_query_version(1, 1)?.reply()?;
-        let damage = x.generate_id()?;
-        x.damage_create(damage, root, ReportLevel::RAW_RECTANGLES)?
-            .check()?;
+        let drawings = Drawings::watch(display)?;
         let place = |p: &Place| Place {
             x: p.x + moved.0,
             y: p.y + moved.1,
@@ -53,7 +45,7 @@ impl Watch {
         let places: Vec<Place> = places.iter().map(place).collect();
         let over = Arc::<AtomicBool>::default();
         let ends = Arc::clone(&over);
-        let thread = thread::spawn(move || run(&x, root, &places, &ends));
+        let thread = thread::spawn(move || run(&drawings, &places, &ends));
         Ok(Watch { over, thread })
     }
 
@@ -92,27 +84,18 @@ impl Watch {
 }
 
 fn run(
-    x: &RustConnection,
-    root: Window,
+    drawings: &Drawings,
     places: &[Place],
     over: &AtomicBool,
 ) -> anyhow::Result<Vec<(Instant, u32)>> {
     let mut seen: Vec<(Instant, u32)> = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        if x.poll_for_event()?.is_none() {
-            let wait = Timespec {
-                tv_sec: 0,
-                tv_nsec: LOOK_UP_MS * 1_000_000,
-            };
-            let stream = x.stream().as_fd();
-            poll(
-                &mut [PollFd::from_borrowed_fd(stream, PollFlags::IN)],
-                Some(&wait),
-            )?;
+        if drawings.x.poll_for_event()?.is_none() {
+            drawings.sleep(LOOK_UP)?;
             continue;
         }
-        while x.poll_for_event()?.is_some() {}
-        if let Some(frame) = oldest(x, root, places)?
+        drawings.forget()?;
+        if let Some(frame) = oldest(drawings, places)?
             && seen.last().is_none_or(|(_, last)| *last != frame)
         {
             seen.push((Instant::now(), frame));
@@ -122,11 +105,12 @@ fn run(
 }
 
 /// The frame of the oldest place; none while a place shows none.
-fn oldest(x: &RustConnection, root: Window, places: &[Place]) -> anyhow::Result<Option<u32>> {
+fn oldest(drawings: &Drawings, places: &[Place]) -> anyhow::Result<Option<u32>> {
+    let Drawings { x, root } = drawings;
     let (format, width, height) = (ImageFormat::Z_PIXMAP, stamps::WIDTH, stamps::HEIGHT);
     let asked: Result<Vec<_>, _> = places
         .iter()
-        .map(|p| x.get_image(format, root, p.x, p.y, width, height, !0))
+        .map(|p| x.get_image(format, *root, p.x, p.y, width, height, !0))
         .collect();
     let mut oldest: Option<u32> = None;
     for (asked, place) in asked?.into_iter().zip(places) {

@@ -142,7 +142,7 @@ impl Encoder {
                 part: tile,
             };
             let look = self.writer.look(&self.canvas, &tile);
-            if look != Look::Solid && self.is_full(terms)? {
+            if !matches!(look, Look::Solid(_)) && self.is_full(terms)? {
                 self.writer.mean(&place);
                 self.dirt.add(index, &tile, &tile);
             } else if look == Look::Photo
@@ -197,7 +197,7 @@ impl Encoder {
             } else if terms.video_later && self.is_video(index, &dirt, video, terms) {
                 self.resume_at = resume_at;
             } else if dirt.area() <= SMALL || (index >= from && !self.is_full(terms)?) {
-                filmed |= self.say(index, &dirt, terms, video.filter(|_| may_move), may_move)?;
+                filmed |= self.say(index, &dirt, terms, video, may_move)?;
                 said = true;
             } else {
                 if index >= from && self.resume_at == 0 {
