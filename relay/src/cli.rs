@@ -16,6 +16,9 @@ use sightline_protocol::statements::OrgBundle;
 use sightline_protocol::wire;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 use crate::config::Config;
 use crate::init;
@@ -90,15 +93,20 @@ fn exit_codes() -> String {
     text
 }
 
+/// Standard error, with times, as the journal of a server wants them; `SIGHTLINE_LOG` says how much.
+fn start_log() {
+    let said = std::env::var("SIGHTLINE_LOG").ok();
+    let said = said.and_then(|said| said.parse::<Targets>().ok());
+    let filter = said.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    tracing_subscriber::registry()
+        .with(fmt::layer().with_writer(io::stderr))
+        .with(filter)
+        .init();
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("SIGHTLINE_LOG")
-                .unwrap_or_else(|_| "warn".into()),
-        )
-        .init();
+    start_log();
     let matches = Cli::command().after_help(exit_codes()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match cli.command {
