@@ -1,136 +1,20 @@
 //! Prints what the codec costs, as multiples of M, the time of copying one frame in the same run, and in bytes.
 //! Run with `cargo bench -p sightline-picture`.
 
-#[path = "../tests/scenes/mod.rs"]
+#[path = "../../tests/scenes/mod.rs"]
 mod scenes;
 
-use scenes::{LETTER, Scene};
-use sightline_picture::{Decoder, Encoder, Kind, Rect};
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+mod film;
+mod rough;
+mod run;
 
-const WIDTH: u32 = 1920;
-const HEIGHT: u32 = 1080;
+use run::{HEIGHT, Run, WIDTH, frame_copy, median, whole};
+use scenes::{LETTER, Scene};
+use sightline_picture::{Kind, Rect};
+use std::time::{Duration, Instant};
 
 /// Frames of each piece of work; the median is printed.
 const FRAMES: u32 = 40;
-
-/// An encoder and a decoder in step, and what each step cost.
-struct Run {
-    encoder: Encoder,
-    decoder: Decoder,
-    update: Vec<u8>,
-    patch: Vec<Duration>,
-    encode: Vec<Duration>,
-    decode: Vec<Duration>,
-    bytes: Vec<usize>,
-}
-
-impl Run {
-    fn new(scene: &Scene) -> Run {
-        let mut run = Run {
-            encoder: Encoder::new(WIDTH, HEIGHT).expect("a valid size"),
-            decoder: Decoder::new(),
-            update: Vec::new(),
-            patch: Vec::new(),
-            encode: Vec::new(),
-            decode: Vec::new(),
-            bytes: Vec::new(),
-        };
-        run.step(scene, &[whole()], Kind::Whole);
-        run.clear();
-        run
-    }
-
-    fn clear(&mut self) {
-        for times in [&mut self.patch, &mut self.encode, &mut self.decode] {
-            times.clear();
-        }
-        self.bytes.clear();
-    }
-
-    /// Says the areas of the scene and checks that they arrive.
-    fn step(&mut self, scene: &Scene, areas: &[Rect], kind: Kind) {
-        let grabs: Vec<_> = areas
-            .iter()
-            .map(|a| (*a, scene.grab(a.x, a.y, a.width, a.height)))
-            .collect();
-        let start = Instant::now();
-        for (area, pixels) in &grabs {
-            self.encoder.patch(*area, pixels);
-        }
-        self.patch.push(start.elapsed());
-        self.update.clear();
-        let start = Instant::now();
-        self.encoder.encode(kind, &mut self.update);
-        self.encode.push(start.elapsed());
-        let start = Instant::now();
-        self.decoder.decode(&self.update).expect("our own update");
-        self.decode.push(start.elapsed());
-        self.bytes.push(self.update.len());
-        assert!(
-            self.decoder.canvas().pixels() == scene.pixels,
-            "the screen must arrive bit for bit"
-        );
-    }
-
-    fn report(&self, name: &str, frame: Duration) {
-        let total = self
-            .patch
-            .iter()
-            .zip(&self.encode)
-            .map(|(a, b)| *a + *b)
-            .collect::<Vec<_>>();
-        let show = |times: &[Duration]| {
-            let time = median(times);
-            format!(
-                "{:8.3} ms {:6.2} M",
-                time.as_secs_f64() * 1e3,
-                time.as_secs_f64() / frame.as_secs_f64()
-            )
-        };
-        let mut bytes = self.bytes.clone();
-        bytes.sort_unstable();
-        println!(
-            "{name:34} patch {} | encode {} | both {} | decode {} | {:8} bytes",
-            show(&self.patch),
-            show(&self.encode),
-            show(&total),
-            show(&self.decode),
-            bytes[bytes.len() / 2],
-        );
-    }
-}
-
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn whole() -> Rect {
-    Rect {
-        x: 0,
-        y: 0,
-        width: WIDTH,
-        height: HEIGHT,
-    }
-}
-
-/// The time of copying one frame.
-fn frame_copy() -> Duration {
-    let source = Scene::desktop(WIDTH, HEIGHT).pixels;
-    let mut target = vec![0u32; source.len()];
-    let times: Vec<_> = (0..200)
-        .map(|_| {
-            let start = Instant::now();
-            target.copy_from_slice(black_box(&source));
-            black_box(&mut target);
-            start.elapsed()
-        })
-        .collect();
-    median(&times)
-}
 
 fn idle(frame: Duration) {
     let scene = Scene::desktop(WIDTH, HEIGHT);
@@ -167,6 +51,7 @@ fn typing(frame: Duration) {
         run.step(&scene, &[area], Kind::Delta);
     }
     run.report("typing", frame);
+    run.conclude("codec: typing", frame, (0.05, 1_200));
 }
 
 fn scroll(frame: Duration) {
@@ -178,6 +63,7 @@ fn scroll(frame: Duration) {
         run.step(&scene, &[whole()], Kind::Delta);
     }
     run.report("full-screen scroll, 3 lines", frame);
+    run.conclude("codec: full-screen scrolling", frame, (2.2, 4_000));
 }
 
 fn paging(frame: Duration) {
@@ -213,6 +99,7 @@ fn drag(frame: Duration) {
         run.step(&draw(x, y), &[area], Kind::Delta);
     }
     run.report("window dragged over a photo", frame);
+    run.conclude("codec: window over a photo", frame, (2.5, 18_000));
 }
 
 /// Lets `draw` make each frame, and reports what saying it took.
@@ -325,7 +212,7 @@ fn first(frame: Duration) {
 
 type Work = (&'static str, fn(Duration));
 
-const WORK: [Work; 10] = [
+const WORK: [Work; 12] = [
     ("idle", idle),
     ("typing", typing),
     ("scroll", scroll),
@@ -336,6 +223,8 @@ const WORK: [Work; 10] = [
     ("noise", noise),
     ("files", files),
     ("first", first),
+    ("sketched", rough::first_picture),
+    ("video", rough::video),
 ];
 
 /// Runs the work that is named, or all.
