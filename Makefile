@@ -15,19 +15,10 @@ test: setup
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
 
-# Needs a quiet machine; each table has its baseline in the same run.
+# Needs a quiet machine and some forty minutes; each part has its baseline in the same run. One table at the end.
 bench: setup
 	@./scripts/setup.sh bench
-	$(CARGO) build --release --workspace --bins
-	$(CARGO) bench -p sightline-picture
-	@./scripts/instructions.sh
-	$(CARGO) run --release --quiet -p sightline-tests --bin bench_latency
-	$(CARGO) run --release --quiet -p sightline-tests --bin bench_lines
-	$(CARGO) run --release --quiet -p sightline-tests --bin bench_idle
-	$(CARGO) run --release --quiet -p sightline-tests --bin bench_verify
-	$(CARGO) run --release --quiet -p sightline --example bench_replay
-	$(CARGO) bench -p sightline-relay --bench forward
-	$(CARGO) run --release --quiet -p sightline-tests --bin bench_picture
+	@./scripts/bench.sh
 
 build: setup
 	$(CARGO) build --release -p sightline-relay -p sightline-agent -p sightline

@@ -15,6 +15,11 @@ bench=$(CARGO_PROFILE_BENCH_STRIP=none cargo bench -q -p sightline-picture --no-
 counts=$(mktemp)
 trap 'rm -f "$counts"' EXIT
 
+[ -x "$bench" ] || {
+    echo "the bench of the picture codec was not built" >&2
+    exit 1
+}
+
 echo
 echo "Picture codec, millions of instructions in all frames (the first of each is a whole one)"
 for work in ${*:-idle typing scroll paging drag first}; do
@@ -22,7 +27,11 @@ for work in ${*:-idle typing scroll paging drag first}; do
         --toggle-collect="sightline_picture::encoder::Encoder::patch" \
         --toggle-collect="*sightline_picture::encoder::Encoder*::encode" \
         --toggle-collect="*sightline_picture::encoder::Encoder*::encode_by" \
-        "$bench" "$work" >/dev/null 2>"$counts"
+        "$bench" "$work" >/dev/null 2>"$counts" || {
+            echo "$work failed:" >&2
+            tail -3 "$counts" >&2
+            exit 1
+        }
     number=$(sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' "$counts")
     printf '%-8s %10s\n' "$work" "$(awk "BEGIN { printf \"%.2f\", ${number:-0} / 1e6 }")"
 done

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sightline_tests::display::{Display, Image};
-use sightline_tests::workload::{Kind, Options, Workload, mark};
+use sightline_tests::workload::{Kind, Options, Workload, mark, stamps};
 
 /// Steps of each workload that are looked at.
 const STEPS: u32 = 3;
@@ -72,5 +72,31 @@ fn a_workload_keeps_its_rate_and_ends_in_time() -> anyhow::Result<()> {
             .all(|pair| pair[1].number == pair[0].number + 1)
     );
     assert!(steps.windows(2).all(|pair| pair[1].at > pair[0].at));
+    Ok(())
+}
+
+#[test]
+fn stamps_say_the_step_wherever_the_work_has_moved_them() -> anyhow::Result<()> {
+    let display = Display::bare(1920, 1080)?;
+    let options = Options {
+        stamped: true,
+        ..Options::default()
+    };
+    for kind in [Kind::Scrolling, Kind::Video] {
+        let mut workload = Workload::open(display.name(), kind, options)?;
+        let places = workload.places();
+        let oldest = places.iter().map(|place| place.older).max();
+        let newest = 1 + oldest.expect("places");
+        for _ in 0..newest {
+            workload.step()?;
+        }
+        let image = display.screenshot()?;
+        let (width, height) = (stamps::WIDTH.into(), stamps::HEIGHT.into());
+        for place in places {
+            let stamp = image.crop(place.x as u32, place.y as u32, width, height);
+            let number = stamps::read(&stamp.pixels);
+            assert_eq!(number, Some(newest - place.older), "{kind:?} {place:?}");
+        }
+    }
     Ok(())
 }

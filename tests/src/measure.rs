@@ -7,10 +7,8 @@ pub mod eye;
 pub mod h264;
 pub mod line;
 pub mod marks;
-pub mod scenes;
 pub mod sharing;
 pub mod stages;
-pub mod stamps;
 pub mod watch;
 
 use std::fs;
@@ -64,6 +62,20 @@ pub fn print_table(title: &str, head: &[&str], lines: &[Vec<String>]) {
     for line in lines {
         show(line.iter().map(String::as_str).collect());
     }
+}
+
+/// One line for the table with which `make bench` ends: what was measured, at most (or at least) what, beside what, and whether
+/// it is met.
+pub fn conclude(what: &str, measured: &str, target: &str, beside: &str, met: bool) {
+    let verdict = if met { "met" } else { "missed" };
+    println!("=> {what} | {measured} | {target} | {beside} | {verdict}");
+}
+
+/// The five cells of such a line; none of any other line.
+pub fn conclusion(line: &str) -> Option<Vec<String>> {
+    let cells = line.strip_prefix("=> ")?.split('|');
+    let cells: Vec<String> = cells.map(|cell| cell.trim().to_owned()).collect();
+    (cells.len() == 5).then_some(cells)
 }
 
 /// The same numbers in every run (xorshift).
@@ -185,4 +197,18 @@ fn number(status: &str, name: &str) -> u64 {
     let words = field(status, name).map(str::split_whitespace);
     let word = words.and_then(|mut words| words.next());
     word.and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conclusion_has_five_cells_and_other_lines_are_none() {
+        let line = "=> key → pixel | 3.9 ms | 4 ms |  | met";
+        let cells = conclusion(line).unwrap();
+        assert_eq!(cells, ["key → pixel", "3.9 ms", "4 ms", "", "met"]);
+        assert_eq!(conclusion("key → pixel | 3.9 ms"), None);
+        assert_eq!(conclusion("=> too | few"), None);
+    }
 }

@@ -15,6 +15,7 @@ mod photo;
 mod screen;
 mod scrolling;
 mod spreadsheet;
+pub mod stamps;
 mod typing;
 mod video;
 mod windows;
@@ -25,6 +26,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use screen::Screen;
+use stamps::Place;
 
 /// One of the workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,12 @@ impl Kind {
 trait Work: Send {
     /// Draws step `number`, from 1 on.
     fn step(&mut self, screen: &mut Screen, number: u32) -> anyhow::Result<()>;
+
+    /// Where the numbers of steps can be read if the newest is stamped: in its own places after each step, older ones where the
+    /// work itself has moved them since.
+    fn places(&self) -> Vec<Place> {
+        Vec::new()
+    }
 }
 
 /// Chosen when a workload is opened.
@@ -111,6 +119,8 @@ pub struct Options {
     pub seed: u64,
     /// Lies below all other windows; else above those that are there.
     pub below: bool,
+    /// Steps are stamped upon the picture, too.
+    pub stamped: bool,
 }
 
 impl Default for Options {
@@ -119,6 +129,7 @@ impl Default for Options {
             rate: None,
             seed: 1,
             below: false,
+            stamped: false,
         }
     }
 }
@@ -136,6 +147,7 @@ pub struct Workload {
     screen: Screen,
     work: Box<dyn Work>,
     period: Option<Duration>,
+    stamped: bool,
     number: u32,
 }
 
@@ -152,14 +164,26 @@ impl Workload {
             screen,
             work,
             period,
+            stamped: options.stamped,
             number: 0,
         })
+    }
+
+    /// Where steps are stamped; nowhere in most workloads.
+    pub fn places(&self) -> Vec<Place> {
+        self.work.places()
     }
 
     /// Draws one step.
     pub fn step(&mut self) -> anyhow::Result<Step> {
         let number = self.number + 1;
         self.work.step(&mut self.screen, number)?;
+        if self.stamped {
+            let places = self.places();
+            for place in places.iter().filter(|place| place.older == 0) {
+                self.screen.stamp(number, place)?;
+            }
+        }
         let at = Instant::now();
         self.screen.mark(number)?;
         self.screen.sync()?;
@@ -218,7 +242,7 @@ fn begin(kind: Kind, screen: &mut Screen, seed: u64) -> anyhow::Result<Box<dyn W
 /// A workload that goes on beside something else until it is dropped.
 pub struct Beside {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Vec<Step>>>,
 }
 
 impl Beside {
@@ -226,22 +250,31 @@ impl Beside {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            if let Err(error) = workload.run(Duration::MAX, &told, |_| ()) {
+            let mut steps = Vec::new();
+            if let Err(error) = workload.run(Duration::MAX, &told, |step| steps.push(step)) {
                 eprintln!("the workload ended: {error:#}");
             }
+            steps
         });
         Beside {
             stop,
             thread: Some(thread),
         }
     }
+
+    /// Ends it; the steps that it drew.
+    pub fn end(mut self) -> Vec<Step> {
+        self.stop().unwrap_or_default()
+    }
+
+    fn stop(&mut self) -> Option<Vec<Step>> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take()?.join().ok()
+    }
 }
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.stop();
     }
 }

@@ -5,9 +5,10 @@
 //! machine does not hit one case alone.
 
 use sightline_tests::measure::stages::{Latency, Stage};
-use sightline_tests::measure::{Chance, Samples, load, ms, option, print_table};
+use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table};
 use sightline_tests::vnc;
 use sightline_tests::workload::Kind;
+use std::time::Duration;
 
 const ROUNDS: u64 = 3;
 /// Per round and case.
@@ -46,6 +47,7 @@ fn main() -> anyhow::Result<()> {
     let rounds = option("--rounds", ROUNDS)?;
     let presses = option("--presses", PRESSES)?;
     let mut cases = cases(option("--quiet-only", 0)? == 0);
+    let mut failed = 0;
     for round in 1..=rounds {
         for case in &mut cases {
             let title = case.title();
@@ -54,10 +56,15 @@ fn main() -> anyhow::Result<()> {
             // One case that fails, as beside a video something may, does not take the others' numbers away.
             if let Err(error) = case.measure(presses, &mut chance) {
                 println!("  {title}: {error:#}");
+                failed += 1;
             }
         }
     }
     report(&cases);
+    for (beside, most) in [(None, (4, 8)), (Some(Kind::Video), (12, u64::MAX))] {
+        conclude_case(&cases, beside, most);
+    }
+    anyhow::ensure!(failed == 0, "{failed} of the cases' rounds failed");
     Ok(())
 }
 
@@ -84,6 +91,41 @@ fn cases(videos: bool) -> Vec<Case> {
         }));
     }
     cases
+}
+
+/// Compares Sightline's case with the most milliseconds that half and 95 % of its presses may take, and with TigerVNC's.
+fn conclude_case(cases: &[Case], beside: Option<Kind>, most: (u64, u64)) {
+    let find = |name| {
+        let mut cases = cases.iter();
+        let case = cases.find(|case| case.name == name && case.beside == beside)?;
+        let whole = &case.latency.whole;
+        (whole.count() > 0).then(|| (whole.percentile(50), whole.percentile(95)))
+    };
+    let Some(own) = find("Sightline") else {
+        return;
+    };
+    let text = |(half, most): (Duration, Duration)| format!("{} / {} ms", ms(half), ms(most));
+    let others = ["TigerVNC, Xvnc", "TigerVNC, x0vncserver"];
+    let others = others
+        .into_iter()
+        .filter_map(|name| Some(format!("{name} {}", text(find(name)?))));
+    let (what, target) = match beside {
+        None => (
+            "key → pixel, quiet, p50 / p95",
+            format!("{} / {} ms", most.0, most.1),
+        ),
+        Some(_) => (
+            "key → pixel beside a video, p50 / p95",
+            format!("{} ms", most.0),
+        ),
+    };
+    conclude(
+        what,
+        &text(own),
+        &target,
+        &others.collect::<Vec<_>>().join("; "),
+        own.0 <= Duration::from_millis(most.0) && own.1 <= Duration::from_millis(most.1),
+    );
 }
 
 fn report(cases: &[Case]) {

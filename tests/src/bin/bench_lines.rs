@@ -6,15 +6,15 @@
 
 use anyhow::Context;
 use sightline_tests::measure::line::{LINES, Line};
-use sightline_tests::measure::scenes::Kind;
 use sightline_tests::measure::stages::{Latency, Leg, Stage};
 use sightline_tests::measure::watch::Freshness;
-use sightline_tests::measure::{Chance, Samples, load, ms, option, print_table};
+use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table};
 use sightline_tests::proxy::{Direction, Proxy};
+use sightline_tests::workload::Kind;
 use std::time::Duration;
 
 const PRESSES: u64 = 200;
-/// Each scene moves for so long.
+/// Each workload goes on for so long.
 const SECONDS: u64 = 15;
 /// Datagrams that measure the line itself.
 const ECHOES: u32 = 200;
@@ -26,10 +26,10 @@ const SEED: u64 = 0x5167_4874;
 struct Measured {
     line: Samples,
     typing: Latency,
-    scenes: Vec<(Kind, Scene)>,
+    moving: Vec<(Kind, Moving)>,
 }
 
-struct Scene {
+struct Moving {
     freshness: Freshness,
     typing: Latency,
     waited: Samples,
@@ -54,6 +54,9 @@ fn main() -> anyhow::Result<()> {
         report(&[(line, &measured)]);
         all.push((line, measured));
     }
+    for (line, measured) in &all {
+        conclude_line(line, measured);
+    }
     if all.len() > 1 {
         let all: Vec<_> = all
             .iter()
@@ -75,15 +78,40 @@ fn measure(line: &Line, leg: Leg, presses: u64, length: Duration) -> anyhow::Res
     for kind in [Kind::Scrolling, Kind::Video] {
         waited(&proxy, leg); // of what was before
         let mut typing = Latency::default();
-        let freshness = stage.move_scene(kind, length, &mut chance, &mut typing)?;
-        let scene = Scene {
+        let freshness = stage.freshness(kind, length, &mut chance, &mut typing)?;
+        let moving = Moving {
             freshness,
             typing,
             waited: waited(&proxy, leg),
         };
-        measured.scenes.push((kind, scene));
+        measured.moving.push((kind, moving));
     }
     Ok(measured)
+}
+
+/// Compares with what is wanted of a line, if anything is.
+fn conclude_line(line: &Line, measured: &Measured) {
+    if let Some(most) = line.wanted.echo(&measured.line) {
+        let half = measured.typing.whole.percentile(50);
+        let own = format!("the line alone {} ms", ms(measured.line.percentile(50)));
+        conclude(
+            &format!("key → pixel, {}, p50", line.name),
+            &format!("{} ms", ms(half)),
+            &format!("{} ms", ms(most)),
+            &own,
+            half <= most,
+        );
+    }
+    for (kind, moving) in measured.moving.iter().filter(|_| line.wanted.fresh) {
+        let oldest = moving.freshness.age.percentile(100);
+        conclude(
+            &format!("age of {}, {}, most", kind.name(), line.name),
+            &format!("{} ms", ms(oldest)),
+            "1000 ms",
+            "",
+            oldest <= Duration::from_secs(1),
+        );
+    }
 }
 
 /// How long pictures stood in the line's queue.
@@ -119,16 +147,16 @@ fn report(lines: &[(&Line, &Measured)]) {
         &["", "line p50", "p95", "press p50", "p95", "max", "× line"],
         &lines.iter().map(typing).collect::<Vec<_>>(),
     );
-    let mut scenes = Vec::new();
+    let mut rows = Vec::new();
     for (line, measured) in lines {
-        for (kind, scene) in &measured.scenes {
-            let mut cells = vec![format!("{}: {kind:?}", line.name)];
-            cells.push(format!("{:.1}", scene.freshness.rate));
-            cells.extend(two(&scene.freshness.age));
-            cells.push(ms(scene.freshness.age.percentile(100)));
-            cells.extend(two(&scene.typing.whole));
-            cells.extend(two(&scene.waited));
-            scenes.push(cells);
+        for (kind, moving) in &measured.moving {
+            let mut cells = vec![format!("{}: {}", line.name, kind.name())];
+            cells.push(format!("{:.1}", moving.freshness.rate));
+            cells.extend(two(&moving.freshness.age));
+            cells.push(ms(moving.freshness.age.percentile(100)));
+            cells.extend(two(&moving.typing.whole));
+            cells.extend(two(&moving.waited));
+            rows.push(cells);
         }
     }
     print_table(
@@ -144,6 +172,6 @@ fn report(lines: &[(&Line, &Measured)]) {
             "queue p50",
             "p95",
         ],
-        &scenes,
+        &rows,
     );
 }

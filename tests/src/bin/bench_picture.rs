@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sightline_tests::measure::delivery::Delivery;
 use sightline_tests::measure::sharing::{Case, Sharing, Used};
 use sightline_tests::measure::stages::USER;
-use sightline_tests::measure::{Samples, load, ms, option, print_table};
+use sightline_tests::measure::{Samples, conclude, load, ms, option, print_table};
 use sightline_tests::vnc;
 use sightline_tests::workload::{Kind, Options, Step, Workload};
 
@@ -60,6 +60,7 @@ fn main() -> anyhow::Result<()> {
             }
         }
         lines.extend(rows(kind, &all, frame));
+        conclude_work(kind, &all);
     }
     report(&lines, frame);
     Ok(())
@@ -174,6 +175,45 @@ fn rows(kind: Kind, all: &[Measured], frame: Duration) -> Vec<Vec<String>> {
     };
     let shared = all.iter().filter(|measured| measured.case != Case::Alone);
     shared.map(row).collect()
+}
+
+/// Whether all came and is exact; and, for what is wanted beside TigerVNC (`Xvnc`), bytes against its own.
+fn conclude_work(kind: Kind, all: &[Measured]) {
+    let of = |case: Case| all.iter().find(|measured| measured.case == case);
+    let Some(own) = of(Case::Sightline) else {
+        return;
+    };
+    let text = |measured: &Measured| {
+        let (delivery, seconds) = (&measured.delivery, measured.drawing.as_secs_f64());
+        let exact = measured.differing.map_or("-".into(), |per_mille| {
+            format!("{:.2}", 100.0 - per_mille / 10.0)
+        });
+        format!(
+            "{:.1} of {:.1}/s, {exact} % exact, {:.1} KB",
+            delivery.shown as f64 / seconds,
+            delivery.drawn as f64 / seconds,
+            measured.used.bytes as f64 / 1e3 / delivery.drawn.max(1) as f64,
+        )
+    };
+    let exact = own.differing == Some(0.0);
+    let all_came = own.delivery.shown == own.delivery.drawn;
+    let (wanted, part) = match kind {
+        Kind::Scrolling => ("every step, exact, 1/18 of TigerVNC's bytes", Some(18)),
+        Kind::Dragging => ("exact, 1/8 of TigerVNC's bytes", Some(8)),
+        _ => ("exact", None),
+    };
+    let vnc = of(Case::Xvnc);
+    let few = match (part, vnc) {
+        (Some(part), Some(vnc)) => own.used.bytes * part <= vnc.used.bytes,
+        _ => true,
+    };
+    conclude(
+        &format!("shared screen: {}", kind.name()),
+        &text(own),
+        wanted,
+        &vnc.map_or(String::new(), |vnc| format!("Xvnc {}", text(vnc))),
+        exact && few && (all_came || kind != Kind::Scrolling),
+    );
 }
 
 /// A program that is not there has no number.

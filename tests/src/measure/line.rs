@@ -22,6 +22,35 @@ pub struct Line {
     pub loss_per_mille: u16,
     /// Bits a second, each way.
     pub bits: u64,
+    pub wanted: Wanted,
+}
+
+/// What is wanted of the programs on a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub echo: Echo,
+    /// Pictures are never older than a second.
+    pub fresh: bool,
+}
+
+/// How long half of the key presses may take to their pixels.
+#[derive(Clone, Copy, Debug)]
+pub enum Echo {
+    Any,
+    WithinMs(u64),
+    /// So many tenths of the line's own round trip.
+    Tenths(u32),
+}
+
+impl Wanted {
+    /// The longest median from key to pixel on a line with these round trips of its own.
+    pub fn echo(&self, line: &Samples) -> Option<Duration> {
+        match self.echo {
+            Echo::Any => None,
+            Echo::WithinMs(most) => Some(Duration::from_millis(most)),
+            Echo::Tenths(tenths) => Some(line.percentile(50) * tenths / 10),
+        }
+    }
 }
 
 /// Every line is measured in this order.
@@ -32,6 +61,10 @@ pub const LINES: [Line; 5] = [
         varies_ms: 0,
         loss_per_mille: 5,
         bits: 20_000_000,
+        wanted: Wanted {
+            echo: Echo::WithinMs(55),
+            fresh: false,
+        },
     },
     Line {
         name: "50 ± 10 ms, 2 %, 8 Mbit/s",
@@ -39,6 +72,10 @@ pub const LINES: [Line; 5] = [
         varies_ms: 10,
         loss_per_mille: 20,
         bits: 8_000_000,
+        wanted: Wanted {
+            echo: Echo::Tenths(13),
+            fresh: false,
+        },
     },
     Line {
         name: "150 ± 10 ms, 5 %, 2 Mbit/s",
@@ -46,6 +83,10 @@ pub const LINES: [Line; 5] = [
         varies_ms: 10,
         loss_per_mille: 50,
         bits: 2_000_000,
+        wanted: Wanted {
+            echo: Echo::Tenths(13),
+            fresh: true,
+        },
     },
     Line {
         name: "50 ms, 300 kbit/s",
@@ -53,6 +94,10 @@ pub const LINES: [Line; 5] = [
         varies_ms: 0,
         loss_per_mille: 0,
         bits: 300_000,
+        wanted: Wanted {
+            echo: Echo::Tenths(13),
+            fresh: false,
+        },
     },
     Line {
         name: "no limits",
@@ -60,6 +105,10 @@ pub const LINES: [Line; 5] = [
         varies_ms: 0,
         loss_per_mille: 0,
         bits: 0,
+        wanted: Wanted {
+            echo: Echo::Any,
+            fresh: false,
+        },
     },
 ];
 

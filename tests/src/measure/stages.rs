@@ -10,7 +10,6 @@ use super::echo;
 use super::echo::{COLOURS, Echo};
 use super::eye::Eye;
 use super::line::Line;
-use super::scenes::{self, Scene};
 use super::watch::{Freshness, Watch};
 use super::{Chance, Samples};
 use crate::display::Display;
@@ -32,10 +31,10 @@ const GAP_MS: (u64, u64) = (30, 80);
 
 /// Until what goes on beside is under way: a sender must see for a while that something moves to know it is a video.
 const UNDER_WAY: Duration = Duration::from_secs(3);
-/// The same while a scene moves.
-const SCENE_GAP_MS: (u64, u64) = (150, 450);
-/// A scene moves for so long before it counts: a page has scrolled through, rates are found.
-const SCENE_WARM_UP: Duration = Duration::from_secs(4);
+/// The same while something moves.
+const MOVING_GAP_MS: (u64, u64) = (150, 450);
+/// It moves for so long before it counts: a page has scrolled through, rates are found.
+const MOVING_WARM_UP: Duration = Duration::from_secs(4);
 /// On a bad line a pixel may take this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -210,10 +209,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Lets a scene move for so long, presses a key now and then, and says how fresh the scene's picture was.
-    pub fn move_scene(
+    /// Lets a workload that can be stamped go on for so long, presses a key now and then, and says how fresh its picture was.
+    pub fn freshness(
         &mut self,
-        kind: scenes::Kind,
+        kind: Kind,
         length: Duration,
         chance: &mut Chance,
         latency: &mut Latency,
@@ -222,22 +221,26 @@ impl Stage {
             self.eye.at().0 - echo::MIDDLE.0,
             self.eye.at().1 - echo::MIDDLE.1,
         );
-        let watch = Watch::start(&self.seen, &kind.places(), moved)?;
-        let scene = Scene::start(kind, &self.user)?;
-        std::thread::sleep(SCENE_WARM_UP);
+        let options = Options {
+            below: true,
+            stamped: true,
+            ..Options::default()
+        };
+        let workload = Workload::open(&self.user, kind, options)?;
+        let watch = Watch::start(&self.seen, &workload.places(), moved)?;
+        let moving = Beside::start(workload);
+        std::thread::sleep(MOVING_WARM_UP);
         let from = Instant::now();
         while from.elapsed() < length {
-            std::thread::sleep(chance.between_ms(SCENE_GAP_MS.0, SCENE_GAP_MS.1));
+            std::thread::sleep(chance.between_ms(MOVING_GAP_MS.0, MOVING_GAP_MS.1));
             if self.press(latency).is_err() {
                 // Counted as what it took at least. What is late would be taken for the next: no more of them.
                 latency.whole.add(PATIENCE);
                 break;
             }
         }
-        let drawn = scene.end();
-        std::thread::sleep(SCENE_WARM_UP); // what is still under way
-        watch
-            .judge(&drawn, from)
-            .with_context(|| format!("{kind:?}"))
+        let drawn = moving.end();
+        std::thread::sleep(MOVING_WARM_UP); // what is still under way
+        watch.judge(&drawn, from).with_context(|| kind.name())
     }
 }

@@ -1,4 +1,4 @@
-//! The technician's other eye: how old is what a moving scene's picture shows?
+//! The technician's other eye: how old is what a moving picture shows?
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +10,8 @@ use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat};
 
 use super::Samples;
 use super::drawings::Drawings;
-use super::scenes::Place;
-use super::stamps;
+use crate::workload::Step;
+use crate::workload::stamps::{self, Place};
 
 /// How soon it sees that it shall end.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -24,7 +24,7 @@ pub struct Watch {
     thread: JoinHandle<anyhow::Result<Vec<(Instant, u32)>>>,
 }
 
-/// What was seen of a scene.
+/// What was seen.
 #[derive(Clone, Debug, Default)]
 pub struct Freshness {
     /// Of what is shown, at every moment.
@@ -49,21 +49,21 @@ impl Watch {
         Ok(Watch { over, thread })
     }
 
-    /// The moments from which on each frame was the oldest to be seen.
+    /// The moments from which on each step was the oldest to be seen.
     fn end(self) -> anyhow::Result<Vec<(Instant, u32)>> {
         self.over.store(true, Ordering::Relaxed);
         let seen = self.thread.join();
         seen.map_err(|_| anyhow::anyhow!("the watch failed"))?
     }
 
-    /// Ends it; the scene drew its frames at these moments, and only what is after `from` counts.
-    pub fn judge(self, drawn: &[Instant], from: Instant) -> anyhow::Result<Freshness> {
+    /// Ends it; these steps were drawn, and only what is after `from` counts.
+    pub fn judge(self, drawn: &[Step], from: Instant) -> anyhow::Result<Freshness> {
         let seen = self.end()?;
         let mut freshness = Freshness::default();
         let (Some(last), Some(first)) = (drawn.last(), seen.first()) else {
-            anyhow::bail!("nothing of the scene was seen");
+            anyhow::bail!("no stamp was seen");
         };
-        let to = *last;
+        let to = last.at;
         let counted = seen
             .iter()
             .filter(|(at, _)| *at > from && *at <= to)
@@ -74,8 +74,10 @@ impl Watch {
             while seen.get(shown + 1).is_some_and(|next| next.0 <= at) {
                 shown += 1;
             }
-            if let Some(drawn) = drawn.get(seen[shown].1 as usize) {
-                freshness.age.add(at.saturating_duration_since(*drawn));
+            // The first step is number 1.
+            let index = seen[shown].1.checked_sub(1);
+            if let Some(drawn) = index.and_then(|index| drawn.get(index as usize)) {
+                freshness.age.add(at.saturating_duration_since(drawn.at));
             }
             at += TICK;
         }
@@ -104,7 +106,7 @@ fn run(
     Ok(seen)
 }
 
-/// The frame of the oldest place; none while a place shows none.
+/// The step of the oldest place; none while a place shows none.
 fn oldest(drawings: &Drawings, places: &[Place]) -> anyhow::Result<Option<u32>> {
     let Drawings { x, root } = drawings;
     let (format, width, height) = (ImageFormat::Z_PIXMAP, stamps::WIDTH, stamps::HEIGHT);

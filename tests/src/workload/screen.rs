@@ -18,6 +18,7 @@ use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
 use super::mark;
+use super::stamps::{self, Place};
 use crate::display::Image;
 
 /// Shared memory in bytes: two frames of 4K.
@@ -204,6 +205,17 @@ impl Screen {
         self.x.change_gc(self.gc, &colour)?;
         let block = area(0, 0, mark::SIDE.into(), mark::SIDE.into());
         self.x.poly_fill_rectangle(self.window, self.gc, &[block])?;
+        Ok(())
+    }
+
+    /// Writes the number of a step where it can be read.
+    pub fn stamp(&self, number: u32, place: &Place) -> anyhow::Result<()> {
+        let (white, black) = stamps::draw(number, place.x, place.y);
+        for (cells, colour) in [(white, 0xff_ff_ff), (black, 0)] {
+            let colour = ChangeGCAux::new().foreground(colour);
+            self.x.change_gc(self.gc, &colour)?;
+            self.x.poly_fill_rectangle(self.window, self.gc, &cells)?;
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use super::Work;
 use super::code;
 use super::desktop::{Fonts, PANEL, panel};
 use super::screen::{Screen, area};
+use super::stamps::Place;
 use crate::display::Image;
 
 /// Lines a step, as one notch of a wheel.
@@ -41,6 +42,9 @@ impl Scrolling {
     }
 }
 
+/// Where lines have their stamps, in pixels: beside the agent's indicator and the windows of others.
+const STAMPS_AT: u32 = 1304;
+
 impl Work for Scrolling {
     fn step(&mut self, screen: &mut Screen, _number: u32) -> anyhow::Result<()> {
         self.first += LINES;
@@ -58,5 +62,21 @@ impl Work for Scrolling {
         self.page.pixels.copy_within((by * width) as usize.., 0);
         self.page.lay(0, height - by, &fresh);
         screen.put(0, PANEL, &self.page)
+    }
+
+    /// At the bottom, from where what was stamped goes up with its line. What is painted again has no stamps.
+    fn places(&self) -> Vec<Place> {
+        if self.repaint {
+            return Vec::new();
+        }
+        let line = self.fonts.mono.line;
+        let newest = self.page.height / line - LINES;
+        let oldest = newest / LINES;
+        let place = |older| Place {
+            x: STAMPS_AT as i16,
+            y: (PANEL + (newest - older * LINES) * line + line / 4) as i16,
+            older,
+        };
+        [0, oldest / 2, oldest].map(place).to_vec()
     }
 }

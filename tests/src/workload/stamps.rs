@@ -1,4 +1,5 @@
-//! A picture that says when it was drawn: numbers as rows of black and white cells, which survive lossy coding.
+//! A picture that says in several places which step it is: numbers as rows of black and white cells, which survive lossy coding.
+//! The mark tells who looks at one pixel; a picture that comes in parts is as old as the oldest of its places.
 
 use x11rb::protocol::xproto::Rectangle;
 
@@ -12,6 +13,26 @@ const CHECK_BITS: u16 = 4;
 /// Pixels of a stamp.
 pub const WIDTH: u16 = CELLS * CELL;
 pub const HEIGHT: u16 = CELL;
+
+/// A stamp's place on the screen, and how many steps older than the newest its number is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub x: i16,
+    pub y: i16,
+    pub older: u32,
+}
+
+impl Place {
+    /// Where the newest step is stamped; on whole cells, as a codec cuts its blocks.
+    pub fn newest(x: u32, y: u32) -> Place {
+        let cell = u32::from(CELL);
+        Place {
+            x: (x / cell * cell) as i16,
+            y: (y / cell * cell) as i16,
+            older: 0,
+        }
+    }
+}
 
 /// Cells from left to right; true is white. Numbers above 65,535 begin again.
 fn cells(number: u32) -> impl Iterator<Item = bool> {

@@ -4,6 +4,7 @@ use super::Work;
 use super::desktop::{Fonts, PANEL, panel, prose};
 use super::photo::photo;
 use super::screen::Screen;
+use super::stamps::{self, Place};
 use crate::display::Image;
 use crate::measure::Chance;
 
@@ -114,5 +115,24 @@ impl Work for Video {
             screen.put(self.x, self.y + top, &strip)?;
         }
         Ok(())
+    }
+
+    /// In the corners and in the middle.
+    fn places(&self) -> Vec<Place> {
+        let cell = u32::from(stamps::CELL);
+        // The picture may begin between two cells.
+        let (left, top) = (self.x + cell, self.y + cell);
+        let right = self.x + self.frame.width - u32::from(stamps::WIDTH);
+        let bottom = self.y + self.frame.height - u32::from(stamps::HEIGHT);
+        let middle = ((left + right) / 2, (top + bottom) / 2);
+        [
+            (left, top),
+            (right, top),
+            middle,
+            (left, bottom),
+            (right, bottom),
+        ]
+        .map(|(x, y)| Place::newest(x, y))
+        .to_vec()
     }
 }
