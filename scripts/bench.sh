@@ -45,6 +45,10 @@ part replay 15 cargo run --release --quiet -p sightline --example bench_replay
 part forward 15 cargo bench -q -p sightline-relay --bench forward
 part picture 30 "$built/bench_picture"
 
+if [ -z "$names" ]; then
+    echo "no part is called that: $*" >&2
+    exit 1
+fi
 # shellcheck disable=SC2086 # the names are ours and have no blanks
 "$built/bench_table" $names
 if [ -n "$failed" ]; then
