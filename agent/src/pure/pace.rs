@@ -30,6 +30,9 @@ const LEAST_BYTES: u64 = 4 * 1024;
 const MANY_BYTES: u64 = 256 * 1024;
 /// What took so much longer than the shortest round trip, in microseconds, and half as long again, met a busy way.
 const BUSY_US: u64 = 20_000;
+/// A way that sets no limit is taken for a slow one only when so many deliveries in a row met it busy. On loopback a viewer that gets no
+/// processor for a moment, or decodes a video's key, looks like a line of 4 Mbit/s: once in a second or two, and then not again.
+const DOUBTS: u32 = 4;
 /// Smaller updates tell the round trip, but no rate: most of their time is the way itself.
 const TELLING_BYTES: u64 = 3 * 1024;
 /// Deliveries among which the fastest tells the rate, and how long one is believed, in microseconds.
@@ -59,6 +62,8 @@ pub struct Pace {
     since_us: u64,
     /// Of the last deliveries: when, and bytes a microsecond.
     rates: VecDeque<(u64, f64)>,
+    /// Deliveries in a row that met a busy way although it sets no limit.
+    doubts: u32,
     /// Shortest round trip and when it was seen.
     round_trip: Option<(u64, u64)>,
 }
@@ -101,6 +106,10 @@ impl Pace {
     /// took, or that its sending took. It is never too high, and too low only while little is sent: then it says
     /// nothing against a higher one.
     fn learn_rate(&mut self, newest: &UnderWay, now_us: u64) {
+        let busy = self.met_a_busy_way(newest, now_us);
+        if !busy {
+            self.doubts = 0;
+        }
         let bytes = self.shown - newest.shown;
         if bytes < TELLING_BYTES {
             return;
@@ -108,8 +117,15 @@ impl Pace {
         let showing_us = now_us.saturating_sub(newest.shown_us);
         let sending_us = newest.sent_us.saturating_sub(newest.since_us);
         let rate = bytes as f64 / showing_us.max(sending_us).max(1) as f64;
-        if !self.met_a_busy_way(newest, now_us) && rate < self.rate() {
-            return;
+        if rate < self.rate() {
+            if !busy {
+                return;
+            }
+            self.doubts += u32::from(self.allowance().is_none());
+            if (1..DOUBTS).contains(&self.doubts) {
+                return;
+            }
+            self.doubts = 0;
         }
         if self.rates.len() == SAMPLES {
             self.rates.pop_front();
@@ -166,6 +182,9 @@ impl Pace {
 
     /// Bytes that may be under way.
     fn budget(&self) -> u64 {
+        if self.doubts > 0 {
+            return FLOOR_BYTES;
+        }
         let round_trip_us = self.round_trip.map_or(0, |(us, _)| us.min(LONGEST_US));
         let floor = match self.carries(FLOOR_US) {
             0 => FLOOR_BYTES,
@@ -326,6 +345,26 @@ mod tests {
         let mut way = Way::new(12_500_000, 500, 500);
         way.run(1 << 20, 16_000, 1_000_000);
         assert_eq!(way.pace.allowance(), None);
+    }
+
+    #[test]
+    fn a_receiver_that_is_late_now_and_then_is_no_slow_line() {
+        let mut pace = Pace::default();
+        let mut allowed = Vec::new();
+        for frame in 0..400 {
+            // A first picture, then a film's: 30 a second, every 60th a key, and a hiccup of the receiver with it.
+            let now_us = frame * 33_000;
+            let key = frame % 60 < 3;
+            let (bytes, took_us) = match (frame, key) {
+                (0..4, _) => (400_000, 9_000),
+                (_, true) => (40_000, 70_000),
+                _ => (9_000, 9_000),
+            };
+            pace.sent(frame, bytes, now_us);
+            pace.shown(frame, now_us + took_us);
+            allowed.push(pace.allowance());
+        }
+        assert_eq!(allowed[4..].iter().flatten().count(), 0, "{allowed:?}");
     }
 
     #[test]
