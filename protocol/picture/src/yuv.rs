@@ -4,21 +4,14 @@
 
 use crate::{Canvas, Rect};
 
-/// Fixed point of the factors: 14 bits fit an `i32` with a byte and a sum of three.
-const SHIFT: i32 = 14;
-const HALF: i32 = 1 << (SHIFT - 1);
-
-/// A factor in fixed point.
-const fn fixed(factor: f64) -> i32 {
-    (factor * (1 << SHIFT) as f64 + if factor < 0.0 { -0.5 } else { 0.5 }) as i32
-}
-
-/// What JFIF says of each channel's share.
-const RED: i32 = fixed(0.299);
-const GREEN: i32 = fixed(0.587);
-const BLUE: i32 = (1 << SHIFT) - RED - GREEN;
-const BLUE_DIFFERENCE: i32 = fixed(0.5 / 0.886);
-const RED_DIFFERENCE: i32 = fixed(0.5 / 0.701);
+/// What JFIF says of each channel's share, in 256ths, so that sums of three fit 16 bits and eight of them a vector.
+const RED: u16 = 77; // 0.299
+const GREEN: u16 = 150; // 0.587
+const BLUE: u16 = 29; // 0.114
+/// Of the other two channels in the difference of blue, and of red; of the channel itself a half.
+const BLUE_LESS: (u16, u16) = (43, 85); // red 0.169, green 0.331
+const RED_LESS: (u16, u16) = (107, 21); // green 0.419, blue 0.081
+const HALF: u16 = 128;
 // And back, in 64ths.
 const RED_OF_RED: i16 = 90; // 1.402
 const BLUE_OF_BLUE: i16 = 113; // 1.772
@@ -73,12 +66,13 @@ impl Yuv {
                 row[..span.len()].copy_from_slice(span);
                 row[span.len()..].fill(span[span.len() - 1]);
             }
-            let at = 2 * pair * width;
-            luma(&rows[0], &mut self.y[at..at + width]);
-            luma(&rows[1], &mut self.y[at + width..at + 2 * width]);
+            let (upper, lower) = self.y[2 * pair * width..][..2 * width].split_at_mut(width);
             let half = pair * width / 2..(pair + 1) * width / 2;
             let (u, v) = (&mut self.u[half.clone()], &mut self.v[half]);
-            chroma(&rows[0], &rows[1], u, v);
+            let mut steps = Steps { upper, lower, u, v };
+            for (above, below) in rows[0].chunks(STEP).zip(rows[1].chunks(STEP)) {
+                steps.take(above, below);
+            }
         }
     }
 
@@ -105,6 +99,7 @@ impl Yuv {
     }
 }
 
+#[cfg(test)]
 fn channels(pixel: u32) -> (i32, i32, i32) {
     (
         (pixel >> 16 & 0xFF) as i32,
@@ -113,35 +108,95 @@ fn channels(pixel: u32) -> (i32, i32, i32) {
     )
 }
 
-fn luma(row: &[u32], out: &mut [u8]) {
-    for (y, &pixel) in out.iter_mut().zip(row) {
-        let (red, green, blue) = channels(pixel);
-        *y = ((RED * red + GREEN * green + BLUE * blue + HALF) >> SHIFT) as u8;
+/// What is left to fill of two rows of brightness, and of the differences between them.
+struct Steps<'a> {
+    upper: &'a mut [u8],
+    lower: &'a mut [u8],
+    u: &'a mut [u8],
+    v: &'a mut [u8],
+}
+
+impl Steps<'_> {
+    /// Takes up to [`STEP`] pixels of both rows, an even number.
+    fn take(&mut self, above: &[u32], below: &[u32]) {
+        let (above, below) = (Channels::of(above), Channels::of(below));
+        above.luma(next(&mut self.upper, above.count));
+        below.luma(next(&mut self.lower, above.count));
+        let half = above.count / 2;
+        above
+            .mean(&below)
+            .differences(next(&mut self.u, half), next(&mut self.v, half));
     }
 }
 
-/// The mean of each four pixels, as differences.
-fn chroma(upper: &[u32], lower: &[u32], u: &mut [u8], v: &mut [u8]) {
-    let pairs = upper
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .zip(lower.as_chunks::<2>().0);
-    for ((u, v), (upper, lower)) in u.iter_mut().zip(v).zip(pairs) {
-        // Two channels at a time: four bytes sum up to ten bits.
-        let wide = |mask: u32, shift: u32| -> i32 {
-            let sum = upper.iter().chain(lower);
-            sum.map(|pixel| pixel >> shift & mask).sum::<u32>() as i32
+/// Cuts off the next `count`.
+fn next<'a>(rest: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
+    let (first, tail) = std::mem::take(rest).split_at_mut(count);
+    *rest = tail;
+    first
+}
+
+/// Some pixels, channel by channel.
+struct Channels {
+    red: [u16; STEP],
+    green: [u16; STEP],
+    blue: [u16; STEP],
+    count: usize,
+}
+
+impl Channels {
+    fn of(pixels: &[u32]) -> Channels {
+        let plane = |shift: u32| {
+            let mut plane = [0; STEP];
+            for (value, pixel) in plane.iter_mut().zip(pixels) {
+                *value = (pixel >> shift & 0xFF) as u16;
+            }
+            plane
         };
-        let (red, green, blue) = (wide(0xFF, 16), wide(0xFF, 8), wide(0xFF, 0));
-        // Both sides four times as large.
-        let y = (RED * red + GREEN * green + BLUE * blue + HALF) >> SHIFT;
-        let difference = |channel: i32, factor: i32| {
-            let scaled = ((channel - y) * factor + 2 * (1 << SHIFT)) >> (SHIFT + 2);
-            (scaled + 128).clamp(0, 255) as u8
+        Channels {
+            red: plane(16),
+            green: plane(8),
+            blue: plane(0),
+            count: pixels.len(),
+        }
+    }
+
+    fn luma(&self, out: &mut [u8]) {
+        let channels = self.red.iter().zip(&self.green).zip(&self.blue);
+        for (y, ((red, green), blue)) in out.iter_mut().zip(channels) {
+            *y = ((RED * red + GREEN * green + BLUE * blue + HALF) >> 8) as u8;
+        }
+    }
+
+    /// The mean of each four pixels.
+    fn mean(&self, below: &Channels) -> Channels {
+        let mean = |above: &[u16; STEP], below: &[u16; STEP]| {
+            let mut sums = [0; STEP];
+            for ((sum, above), below) in sums.iter_mut().zip(above).zip(below) {
+                *sum = above + below;
+            }
+            let mut means = [0; STEP];
+            for (mean, pair) in means.iter_mut().zip(sums.as_chunks::<2>().0) {
+                *mean = (pair[0] + pair[1] + 2) >> 2;
+            }
+            means
         };
-        *u = difference(blue, BLUE_DIFFERENCE);
-        *v = difference(red, RED_DIFFERENCE);
+        Channels {
+            red: mean(&self.red, &below.red),
+            green: mean(&self.green, &below.green),
+            blue: mean(&self.blue, &below.blue),
+            count: self.count / 2,
+        }
+    }
+
+    /// From 1 to 255, 128 is none. The sums lie between 0 and 2^16.
+    fn differences(&self, u: &mut [u8], v: &mut [u8]) {
+        const NONE: u16 = (HALF << 8) + HALF - 1;
+        let channels = self.red.iter().zip(&self.green).zip(&self.blue);
+        for ((u, v), ((red, green), blue)) in u.iter_mut().zip(v).zip(channels) {
+            *u = ((NONE + HALF * blue - BLUE_LESS.0 * red - BLUE_LESS.1 * green) >> 8) as u8;
+            *v = ((NONE + HALF * red - RED_LESS.0 * green - RED_LESS.1 * blue) >> 8) as u8;
+        }
     }
 }
 
