@@ -15,6 +15,7 @@ use sightline_picture::{Encoder, Kind, PictureError, Rect, SKETCH, Starts, Terms
 use sightline_program::clock::{Clock, unix_ms};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::film::FilmThread;
 use crate::platform::{self, Backend, DesktopError, Screen, Wake, Woken};
 use crate::pure::pace::Pace;
 
@@ -154,6 +155,7 @@ impl Drop for PictureThread {
 struct Work<'a> {
     screen: Box<dyn Screen>,
     encoder: Encoder,
+    film: FilmThread,
     sealer: Sealer,
     clock: Clock,
     shared: &'a Shared,
@@ -184,8 +186,12 @@ fn run(
 ) -> Result<(), PictureFailure> {
     let screen = platform::open_screen(backend, &grant)?;
     let layout = screen.layout();
+    let mut encoder = Encoder::new(layout.width, layout.height)?;
+    encoder.code_video_apart();
+    let film = FilmThread::start(screen.waker());
     let mut work = Work {
-        encoder: Encoder::new(layout.width, layout.height)?,
+        encoder,
+        film: film.map_err(|error| DesktopError::Gone(format!("no thread for video: {error}")))?,
         screen,
         sealer,
         clock,
@@ -218,22 +224,36 @@ impl Work<'_> {
         }
         let missed = std::mem::take(&mut self.missed);
         self.send_missed(missed);
+        // A coded picture was permitted when it was taken.
+        let mut coded = false;
+        while let Some(job) = self.film.coded() {
+            self.encoder.take_back(job);
+            coded = true;
+        }
         let (permitted, allowance) = {
             let pace = lock(&self.shared.pace);
             (pace.permits(), pace.allowance())
         };
+        let permitted = permitted || coded;
         let now = Instant::now();
         let due = self.whole_due(allowance.is_some());
         let refine = self.refine_at.is_some_and(|at| at <= now);
-        let left = self.encoder.pending();
+        let left = self.encoder.pending() && !self.encoder.awaits_video();
         let due_now = due.is_some_and(|due| due <= now);
-        let wanted = self.damaged || left || self.whole || refine || due_now;
+        let video = self.video_due();
+        let video_now = video.is_some_and(|at| at <= now);
+        let wanted = self.damaged || left || self.whole || refine || due_now || video_now;
         if wanted && permitted {
             return self.update(due_now, allowance);
         }
-        let until = [due, self.refine_at].into_iter().flatten().min();
+        let until = [due, self.refine_at, video].into_iter().flatten().min();
         let woken = self.screen.wait(until.filter(|_| permitted), !permitted)?;
         self.note(woken)
+    }
+
+    /// When the video's next picture is to be taken.
+    fn video_due(&self) -> Option<Instant> {
+        self.encoder.video_at().map(|at_us| self.clock.at(at_us))
     }
 
     /// When the next picture should be whole, so that a recording can be entered there.
@@ -294,14 +314,22 @@ impl Work<'_> {
         let kind = if whole { Kind::Whole } else { Kind::Delta };
         let terms = self.terms(kind, allowance);
         // A letter that is typed beside a film does not wait for the film's next picture.
-        if !whole && self.encoder.has_video() {
+        let mut said = false;
+        let video = !whole && self.encoder.has_video();
+        if video {
             let first = Terms {
                 video_later: true,
                 ..terms
             };
-            self.say(&first, began);
+            said = self.say(&first, began);
         }
-        let said = self.say(&terms, began);
+        let video_due = self.encoder.video_at().is_some_and(|at| at <= terms.now_us);
+        if !video || video_due {
+            said |= self.say(&terms, began);
+        }
+        if let Some(job) = self.encoder.video_job() {
+            self.film.code(job);
+        }
         self.plan_refining(said);
         Ok(())
     }

@@ -13,8 +13,10 @@ use crate::writer::Writer;
 use crate::{Canvas, PictureError, Rect, TILE};
 use std::ops::Range;
 
+mod film;
 mod update;
 
+pub use film::VideoJob;
 pub use update::{SKETCH, Terms};
 
 /// Fewest changed tiles of a piece for which a search for what moved is worth its time (about 5 µs a tile).
@@ -48,8 +50,10 @@ pub struct Encoder {
     dirt: Parts,
     /// What they have, but only roughly.
     rough: Parts,
+    /// What the picture of the video brings them that is being coded.
+    filmed: Parts,
     motion: Motion,
-    filming: update::Filming,
+    filming: film::Filming,
     /// The tile with which the next update begins.
     resume_at: u32,
     copies: Vec<Move>,
@@ -81,8 +85,9 @@ impl Encoder {
             grid,
             dirt: Parts::new(&grid),
             rough: Parts::new(&grid),
+            filmed: Parts::new(&grid),
             motion: Motion::new(&grid),
-            filming: update::Filming::default(),
+            filming: film::Filming::default(),
             resume_at: 0,
             copies: Vec::new(),
             copied: 0,
@@ -107,8 +112,9 @@ impl Encoder {
         self.memory = Memory::new(&self.grid);
         self.dirt = Parts::new(&self.grid);
         self.rough = Parts::new(&self.grid);
+        self.filmed = Parts::new(&self.grid);
         self.motion = Motion::new(&self.grid);
-        self.filming = update::Filming::default();
+        self.filming.end();
         self.forget_changes();
         self.needs_whole = true;
         Ok(())
@@ -120,6 +126,7 @@ impl Encoder {
         let Some(piece) = Piece::clip(area, pixels, &self.canvas) else {
             return;
         };
+        self.filming.touch(&piece.rect);
         let tiles = self.grid.touched(&piece.rect).count();
         self.survey.clear();
         self.survey.resize(tiles, Survey::default());
@@ -140,6 +147,8 @@ impl Encoder {
     fn forget_changes(&mut self) {
         self.dirt.clear();
         self.rough.clear();
+        self.filmed.clear();
+        self.filming.forget();
         self.copies.clear();
         self.copied = 0;
     }
@@ -207,6 +216,7 @@ impl Encoder {
         for tile in self.grid.touched(&to) {
             self.remember(tile, !from.contains(&self.grid.tile(tile)));
         }
+        self.leave_out_film();
         // A copy takes along what decoders lack or know only roughly.
         self.dirt.copy(&self.grid, &from, &to);
         self.rough.copy(&self.grid, &from, &to);
@@ -318,7 +328,8 @@ impl Encoder {
     /// Before a tile changes: what it shows may come back. Not if it is not `lost`, because it is still to be seen elsewhere.
     fn remember(&mut self, tile: u32, lost: bool) {
         if !self.needs_whole && !self.memory.knows(tile) {
-            let exact = self.dirt.of(tile).is_empty() && self.rough.of(tile).is_empty();
+            let parts = [&self.dirt, &self.rough, &self.filmed];
+            let exact = parts.iter().all(|parts| parts.of(tile).is_empty());
             let rect = self.grid.tile(tile);
             self.memory.note(&self.canvas, tile, &rect, lost && exact);
         }

@@ -5,7 +5,8 @@
 //!
 //! [`Encoder::encode_by`] says some of it *roughly* for now: photos as sketches (JPEG) when the line is slow or the picture the first, and
 //! a photo that keeps moving as video (H.264). It remembers which pixels decoders know only roughly and says them exactly as soon as they
-//! have come to rest. Pixels of few colours, which is what text is, are never rough. With a bound on its bytes an update says a part of what
+//! have come to rest. Coding a picture of the video takes milliseconds; with [`Encoder::code_video_apart`] another thread may do it
+//! ([`VideoJob`]), and the picture comes with a later update. Pixels of few colours, which is what text is, are never rough. With a bound on its bytes an update says a part of what
 //! changed, the next one goes on with the screen as it then is: what is shown is never older than the line makes it.
 //!
 //! Absent here: files, sockets, clocks, threads, randomness, unsafe code, and every other crate of the house.
@@ -127,7 +128,7 @@ mod yuv;
 
 pub use canvas::{Canvas, Rect};
 pub use decoder::Decoder;
-pub use encoder::{Encoder, Kind, SKETCH, Terms};
+pub use encoder::{Encoder, Kind, SKETCH, Terms, VideoJob};
 pub use error::PictureError;
 pub use starts::Starts;
 

@@ -53,6 +53,8 @@ pub(crate) struct Camera {
     coder: Encoder,
     yuv: Yuv,
     level: usize,
+    /// Pictures in all.
+    shot: usize,
     /// Pictures since the last key.
     since_key: u32,
     /// Mean bytes of a picture that is no key, as it was lately.
@@ -66,26 +68,26 @@ impl Camera {
             coder: coder(LEVELS[level])?,
             yuv: Yuv::default(),
             level,
+            shot: 0,
             since_key: 0,
             mean: None,
         })
     }
 
-    pub(crate) fn level(&self) -> usize {
-        self.level
-    }
-
-    /// The level that pictures of so many bytes call for.
+    /// The level that pictures of so many bytes call for. Each level has a coder of its own, whose first picture is a key, ten times as
+    /// long: a line that is in need a moment and not the next would have nothing but keys. So one gets coarser by a mean of several
+    /// pictures, and finer where a key is due anyway.
     pub(crate) fn level_for(&self, bytes: Option<usize>) -> usize {
-        let (Some(bytes), Some(mean)) = (bytes, self.mean) else {
-            return if bytes.is_none() { 0 } else { self.level };
-        };
-        if mean > bytes {
-            (self.level + 1).min(LEVELS.len() - 1)
-        } else if mean < bytes / 4 {
-            self.level.saturating_sub(1)
-        } else {
-            self.level
+        let exceeds = |bytes| self.mean.is_some_and(|mean| mean > bytes);
+        let spares = |bytes| self.mean.is_some_and(|mean| mean < bytes / 4);
+        let key_is_due = self.since_key == 0;
+        match bytes {
+            None if key_is_due => 0,
+            Some(bytes) if exceeds(bytes) && self.shot > MEAN => {
+                (self.level + 1).min(LEVELS.len() - 1)
+            }
+            Some(bytes) if spares(bytes) && key_is_due => self.level.saturating_sub(1),
+            _ => self.level,
         }
     }
 
@@ -94,13 +96,13 @@ impl Camera {
         self.since_key = 0;
     }
 
-    /// Appends the picture of the rectangle as it is now; whether it needs no earlier one.
-    pub(crate) fn shoot(
-        &mut self,
-        canvas: &Canvas,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, PictureError> {
+    /// Takes in the rectangle as it is now.
+    pub(crate) fn expose(&mut self, canvas: &Canvas) {
         self.yuv.take(canvas, &self.rect);
+    }
+
+    /// Appends the picture that was taken in; whether it needs no earlier one. This takes milliseconds.
+    pub(crate) fn shoot(&mut self, out: &mut Vec<u8>) -> Result<bool, PictureError> {
         if self.since_key == 0 {
             self.coder.force_intra_frame();
         }
@@ -124,6 +126,7 @@ impl Camera {
         } else {
             (self.since_key + 1) % KEY_EVERY
         };
+        self.shot += 1;
         Ok(key)
     }
 }
@@ -270,7 +273,8 @@ mod tests {
         for time in 0..70 {
             scene(&mut canvas, time);
             let mut unit = Vec::new();
-            let key = camera.shoot(&canvas, &mut unit).expect("a picture");
+            camera.expose(&canvas);
+            let key = camera.shoot(&mut unit).expect("a picture");
             assert_eq!(key, time % KEY_EVERY == 0);
             projector.take(&unit).expect("our own");
             projector.paint(&mut shown, rect);
@@ -281,7 +285,29 @@ mod tests {
             );
         }
         assert!(shown.span(0, 0, 320).iter().all(|pixel| *pixel == 0));
-        assert!(camera.level_for(Some(10)) == 1 && camera.level_for(None) == 0);
+    }
+
+    #[test]
+    fn a_need_of_a_moment_costs_no_key() {
+        let rect = Rect {
+            x: 0,
+            y: 0,
+            width: 64,
+            height: 64,
+        };
+        let mut canvas = Canvas::new(64, 64).expect("a size");
+        let mut camera = Camera::new(rect, 1).expect("a coder");
+        for time in 0..KEY_EVERY {
+            scene(&mut canvas, time);
+            camera.expose(&canvas);
+            camera.shoot(&mut Vec::new()).expect("a picture");
+            let (none, few) = (camera.level_for(None), camera.level_for(Some(10)));
+            let first = time < MEAN as u32;
+            assert_eq!(few, if first { 1 } else { 2 }, "at {time}");
+            let due = time + 1 == KEY_EVERY;
+            assert_eq!(none, if due { 0 } else { 1 }, "at {time}");
+            assert_eq!(camera.level_for(Some(1 << 20)), none, "at {time}");
+        }
     }
 
     #[test]
@@ -306,7 +332,8 @@ mod tests {
                             *pixel ^= grain(x * 191 + (y + time) as usize * 7)
                         });
                     }
-                    camera.shoot(&canvas, &mut units).expect("a picture");
+                    camera.expose(&canvas);
+                    camera.shoot(&mut units).expect("a picture");
                 }
                 units.len()
             })
@@ -334,7 +361,8 @@ mod tests {
                 camera.restart();
             }
             let mut unit = Vec::new();
-            camera.shoot(&canvas, &mut unit).expect("a picture");
+            camera.expose(&canvas);
+            camera.shoot(&mut unit).expect("a picture");
             units.push(unit);
         }
         let mut projector = Projector::new(rect).expect("a decoder");

@@ -4,7 +4,7 @@ mod scenes;
 
 use proptest::prelude::*;
 use scenes::{Dice, Scene};
-use sightline_picture::{Decoder, Encoder, Kind, Rect, SKETCH, Terms};
+use sightline_picture::{Decoder, Encoder, Kind, Rect, SKETCH, Terms, VideoJob};
 
 const WIDTH: u32 = 700;
 const HEIGHT: u32 = 420;
@@ -19,6 +19,10 @@ struct Pair {
     reader: Decoder,
     now_us: u64,
     updates: Vec<Vec<u8>>,
+    /// Pictures of the video are coded elsewhere, and take so many steps.
+    apart: Option<usize>,
+    /// Those being coded, and for how many steps yet.
+    jobs: Vec<(usize, VideoJob)>,
 }
 
 fn all() -> Rect {
@@ -39,6 +43,31 @@ impl Pair {
             reader: Decoder::new(),
             now_us: 1_000_000,
             updates: Vec::new(),
+            apart: None,
+            jobs: Vec::new(),
+        }
+    }
+
+    /// The same, with pictures of the video that come `steps` updates late.
+    fn apart(scene: Scene, steps: usize) -> Pair {
+        let mut pair = Pair::new(scene);
+        pair.encoder.code_video_apart();
+        pair.apart = Some(steps);
+        pair
+    }
+
+    /// Whoever codes pictures works for one step.
+    fn code(&mut self) {
+        let steps = self.apart.unwrap_or(0);
+        let taken = self.encoder.video_job().map(|job| (steps, job));
+        self.jobs.extend(taken);
+        for (left, mut job) in std::mem::take(&mut self.jobs) {
+            if left > 0 {
+                self.jobs.push((left - 1, job));
+            } else {
+                job.run();
+                self.encoder.take_back(job);
+            }
         }
     }
 
@@ -60,6 +89,7 @@ impl Pair {
             self.decoder.decode(&update).expect("our own update");
             self.reader.decode_later(&update).expect("our own update");
         }
+        self.code();
         self.now_us += FRAME_US;
         let bytes = update.len();
         if bytes > 0 {
@@ -194,6 +224,83 @@ fn what_moves_becomes_video_and_everything_around_it_stays_exact() {
         "exact within a second after it stopped"
     );
     pair.settle();
+}
+
+#[test]
+fn a_film_that_is_coded_elsewhere_comes_later_and_nothing_waits_for_it() {
+    let mut pair = Pair::apart(desk(), 2);
+    let mut brought = 0;
+    for time in 0..150 {
+        film(&mut pair.scene, time);
+        pair.scene.letter(8 + time % 10 * 8, 16, time, 0x00FF_FFFF);
+        let before = pair.updates.len();
+        pair.step(pair.terms());
+        let line = Rect {
+            x: 0,
+            y: 16,
+            width: 128,
+            height: 16,
+        };
+        assert_eq!(pair.off(line), 0.0, "what is typed is seen at once");
+        let updates = &pair.updates[before..];
+        brought += usize::from(time > 60 && updates[0].len() > 1_000);
+    }
+    assert!((25..=31).contains(&brought), "every third: {brought}");
+    assert!(pair.quiet(None) < 1_000_000);
+    pair.settle();
+}
+
+#[test]
+fn a_picture_is_taken_when_it_is_painted() {
+    let mut pair = Pair::apart(desk(), 0);
+    for time in 0..30 {
+        film(&mut pair.scene, time);
+        pair.step(pair.terms());
+    }
+    let later = |pair: &mut Pair, us| {
+        pair.now_us += us;
+        pair.encoder.patch(all(), &pair.scene.pixels);
+        let terms = Terms {
+            video_later: true,
+            ..pair.terms()
+        };
+        pair.encoder.encode_by(&terms, &mut Vec::new());
+        pair.encoder
+            .video_at()
+            .map(|at| (at as i64 - pair.now_us as i64, pair.encoder.awaits_video()))
+    };
+    pair.encoder.patch(all(), &pair.scene.pixels);
+    assert_eq!(later(&mut pair, 0), None, "nothing was painted");
+    for strip in 0..10 {
+        film(&mut pair.scene, 30 + strip);
+        let due = 2_500.min(12_000 - 2_000 * i64::from(strip));
+        assert_eq!(later(&mut pair, 2_000), Some((due, true)), "{strip}");
+    }
+}
+
+#[test]
+fn a_menu_over_a_film_is_exact_also_while_a_picture_of_it_is_coded() {
+    for steps in 0..4 {
+        let mut pair = Pair::apart(desk(), steps);
+        let menu = Rect {
+            x: 256,
+            y: 128,
+            width: 128,
+            height: 128,
+        };
+        for time in 0..90 {
+            film(&mut pair.scene, time);
+            if time > 45 {
+                pair.scene.page(256, 128, 128, 128, 7);
+            }
+            pair.step(pair.terms());
+            // It waits for the picture that is being coded, and that one is not shown over it.
+            let there = time > 45 + steps as u32 + 1;
+            assert!(!there || pair.off(menu) == 0.0, "{time} of {steps}");
+        }
+        pair.quiet(None);
+        pair.settle();
+    }
 }
 
 #[test]
@@ -403,8 +510,12 @@ proptest! {
     fn whatever_happens_it_is_exact_once_it_is_quiet(
         story in prop::collection::vec((happens(), terms()), 1..14),
         settle in any::<bool>(),
+        apart in prop::option::of(0..4usize),
     ) {
-        let mut pair = Pair::new(desk());
+        let mut pair = match apart {
+            Some(steps) => Pair::apart(desk(), steps),
+            None => Pair::new(desk()),
+        };
         for (what, (bytes, sketch, whole)) in &story {
             pair.happens(what, *bytes, *sketch, *whole);
             if settle {

@@ -1,9 +1,10 @@
 //! How the changes of a screen become an update: what is said exactly, what as a sketch or as video for now, and what not yet.
 
+use super::film::Brought;
 use super::{Encoder, Kind};
 use crate::bits::put_varint;
 use crate::grid::Dirt;
-use crate::video::{self, Camera};
+use crate::video;
 use crate::wire::*;
 use crate::writer::{Look, Place};
 use crate::{PictureError, Rect};
@@ -62,19 +63,32 @@ impl Terms {
     }
 }
 
-/// The video of a screen, while there is one.
-#[derive(Default)]
-pub(crate) struct Filming {
-    camera: Option<Camera>,
-    /// The camera's pictures are known to decoders.
-    follows: bool,
-    unit: Vec<u8>,
+/// How an update goes over the tiles.
+struct Course {
+    may_move: bool,
+    video: Option<Rect>,
+    /// Changes in the video are not for this update.
+    video_waits: bool,
+    /// The update has a picture of the video that was taken before.
+    brings: bool,
+    /// The tile with which large changes begin, and the one with which they were to.
+    first: u32,
+    resume_at: u32,
+    /// There is something to say.
+    said: bool,
+    /// A picture of the video is to be taken.
+    filmed: bool,
+    /// Changes in the video wait.
+    waiting: bool,
+    /// Others do.
+    left: bool,
 }
 
 impl Encoder {
     /// Whether the next update has a change to say.
     pub fn pending(&self) -> bool {
-        self.needs_whole || !self.dirt.is_empty() || !self.copies.is_empty()
+        let unsaid = !self.dirt.is_empty() || !self.copies.is_empty();
+        self.needs_whole || unsaid || !self.filming.is_idle()
     }
 
     /// Whether decoders have everything, but some of it only roughly. Then [`Encoder::encode_by`] has more to say a little later.
@@ -89,7 +103,9 @@ impl Encoder {
             let rough = self.rough.take(index);
             self.dirt.join(index, &rough);
         }
-        self.filming.camera = None;
+        self.leave_out_film();
+        self.filming.forget();
+        self.filming.end();
         self.write(&Terms::exact(kind), false, out)
     }
 
@@ -132,7 +148,6 @@ impl Encoder {
         self.memory.turn();
         self.number = 0;
         self.resume_at = 0;
-        self.filming.follows = false;
         self.forget_changes();
         for index in 0..self.grid.count() {
             let tile = self.grid.tile(index);
@@ -172,46 +187,40 @@ impl Encoder {
         if may_move && self.is_large() {
             terms.sketch = Some(terms.quality());
         }
-        let terms = &terms;
-        let video = self.point_camera(terms, may_move)?;
-        let mut said = !self.copies.is_empty();
+        self.retake();
+        let mut brought = self.filming.unload();
+        let video = self.point_camera(&terms, may_move)?;
         self.writer.keeps(self.memory.keeps());
         for copy in &self.copies {
             self.writer.copy(copy);
         }
+        let mut course = Course {
+            may_move,
+            video,
+            video_waits: terms.video_later || self.filming.is_busy(),
+            brings: brought.is_some(),
+            first: terms.bytes.map_or(0, |_| self.first_turn()),
+            resume_at: std::mem::take(&mut self.resume_at),
+            said: brought.is_some() || !self.copies.is_empty(),
+            filmed: false,
+            waiting: false,
+            left: false,
+        };
         self.copies.clear();
         self.copied = 0;
-        let from = match terms.bytes {
-            Some(_) => self.first_turn(),
-            None => 0,
-        };
-        let resume_at = std::mem::take(&mut self.resume_at);
-        let mut filmed = false;
         for index in 0..self.grid.count() {
-            let (dirt, rough) = (self.dirt.of(index), self.rough.of(index));
-            if dirt.is_empty() {
-                if !rough.is_empty() && may_move && self.may_refine(index, terms)? {
-                    self.refine(index, &rough)?;
-                    said = true;
-                }
-            } else if terms.video_later && self.is_video(index, &dirt, video, terms) {
-                self.resume_at = resume_at;
-            } else if dirt.area() <= SMALL || (index >= from && !self.is_full(terms)?) {
-                filmed |= self.say(index, &dirt, terms, video, may_move)?;
-                said = true;
-            } else {
-                if index >= from && self.resume_at == 0 {
-                    self.resume_at = index;
-                }
-                if may_move && self.memory.knows(index) {
-                    self.motion.go_on(index, &dirt, terms.now_us);
-                }
-            }
+            self.say_tile(index, &terms, &mut course)?;
         }
-        if filmed {
-            self.shoot()?;
+        if course.filmed {
+            let filmed = self.filming.shoot(&self.canvas)?;
+            brought = brought.or(filmed);
         }
-        if !said {
+        self.filming.note(course.waiting, terms.now_us);
+        self.filming.alone = !course.left;
+        if let Some(Brought { key, unit }) = brought {
+            self.writer.video(key.as_ref(), &unit);
+        }
+        if !course.said {
             self.writer.start_update();
             return Ok(false);
         }
@@ -220,6 +229,47 @@ impl Encoder {
         out.extend([VERSION, KIND_DELTA, self.number]);
         self.writer.finish(terms.quality(), out)?;
         Ok(true)
+    }
+
+    /// Says what there is to say of a tile now, if anything.
+    fn say_tile(
+        &mut self,
+        index: u32,
+        terms: &Terms,
+        course: &mut Course,
+    ) -> Result<(), PictureError> {
+        let (dirt, film) = (self.dirt.of(index), self.filmed.of(index));
+        let brought = course.brings && !film.is_empty();
+        let video_waits = course.video_waits && self.is_video(index, &dirt, course.video, terms);
+        if dirt.is_empty() && film.is_empty() {
+            let rough = self.rough.of(index);
+            if !rough.is_empty() && course.may_move && self.may_refine(index, terms)? {
+                self.refine(index, &rough)?;
+                course.said = true;
+            }
+        } else if dirt.is_empty() || video_waits {
+            course.waiting |= video_waits;
+            if video_waits {
+                self.resume_at = course.resume_at;
+            }
+            if brought {
+                self.say_moving(index);
+            }
+        } else if dirt.area() <= SMALL || (index >= course.first && !self.is_full(terms)?) {
+            self.say(index, terms, course)?;
+        } else {
+            course.left = true;
+            if brought {
+                self.say_moving(index);
+            }
+            if index >= course.first && self.resume_at == 0 {
+                self.resume_at = index;
+            }
+            if course.may_move && self.memory.knows(index) {
+                self.motion.go_on(index, &dirt, terms.now_us);
+            }
+        }
+        Ok(())
     }
 
     /// Whether photos in a tile have changed a moment ago and may well go on.
@@ -236,12 +286,8 @@ impl Encoder {
     /// Whether a change will probably be video: it lies in it and moves.
     fn is_video(&self, index: u32, dirt: &Dirt, video: Option<Rect>, terms: &Terms) -> bool {
         let part = dirt.on(&self.grid.tile(index));
-        video.is_some_and(|video| video.contains(&part)) && self.moves(index, terms)
-    }
-
-    /// Whether there is video, whose pictures take their time.
-    pub fn has_video(&self) -> bool {
-        self.filming.camera.is_some()
+        let within = !dirt.is_empty() && video.is_some_and(|video| video.contains(&part));
+        within && self.moves(index, terms)
     }
 
     /// Whether the update has all the bytes that it may have.
@@ -260,36 +306,35 @@ impl Encoder {
             .unwrap_or(0)
     }
 
-    /// Says the change of a tile, as it looks and by how it has behaved. Whether it became part of the video.
-    fn say(
-        &mut self,
-        index: u32,
-        dirt: &Dirt,
-        terms: &Terms,
-        video: Option<Rect>,
-        may_move: bool,
-    ) -> Result<bool, PictureError> {
+    /// Says the change of a tile, as it looks and by how it has behaved. If not as video, then also what a picture under way was to bring.
+    fn say(&mut self, index: u32, terms: &Terms, course: &mut Course) -> Result<(), PictureError> {
         let tile = self.grid.tile(index);
+        let (changed, film) = (self.dirt.of(index), self.filmed.of(index));
+        let mut dirt = changed;
+        dirt.join(&film);
         let part = dirt.on(&tile);
         if let Some((slot, part)) = self.memory.recall(&self.canvas, index, &tile, part) {
             self.writer.recall(&Place { index, tile, part }, slot);
             self.dirt.take(index);
+            self.filmed.take(index);
             self.rough.remove(index, &tile, &part);
-            return Ok(false);
+            course.said = true;
+            return Ok(());
         }
         let place = Place { index, tile, part };
         let look = self.writer.look(&self.canvas, &part);
-        let restless = may_move && self.moves(index, terms);
-        let film = matches!(look, Look::Photo | Look::Palette { grainy: true });
-        if may_move && film {
-            self.motion.note(index, dirt, terms.now_us);
+        let restless = course.may_move && self.moves(index, terms);
+        let film_like = matches!(look, Look::Photo | Look::Palette { grainy: true });
+        if course.may_move && film_like {
+            self.motion.note(index, &changed, terms.now_us);
+        }
+        if film_like && course.video.is_some_and(|video| video.contains(&part)) {
+            self.film(index, course);
+            return Ok(());
         }
         self.dirt.take(index);
-        if film && video.is_some_and(|video| video.contains(&part)) {
-            self.writer.moving(&place);
-            self.rough.add(index, &tile, &part);
-            return Ok(true);
-        }
+        self.filmed.take(index);
+        course.said = true;
         let sketch = (terms.sketch.is_some() || restless) && dirt.area() >= SKETCHED;
         if look == Look::Photo && sketch {
             let quality = terms.quality();
@@ -299,7 +344,25 @@ impl Encoder {
             self.writer.exact(&place, look)?;
             self.rough.remove(index, &tile, &part);
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// The change of a tile becomes part of the video's next picture. The one before, if this update brings it, is shown first.
+    fn film(&mut self, index: u32, course: &mut Course) {
+        if course.brings {
+            self.say_moving(index);
+        }
+        if course.video_waits {
+            course.waiting = true;
+            return;
+        }
+        let changed = self.dirt.take(index);
+        self.filmed.join(index, &changed);
+        if !self.filming.is_apart() {
+            self.say_moving(index);
+            course.said = true;
+        }
+        course.filmed = true;
     }
 
     /// Whether a tile that is only roughly known has its turn.
@@ -327,34 +390,11 @@ impl Encoder {
             false => None,
         };
         let Some(rect) = rect.filter(video::fits) else {
-            self.filming.camera = None;
+            self.filming.end();
             return Ok(None);
         };
-        let camera = self.filming.camera.as_ref();
         let bytes = terms.bytes.map(|bytes| bytes / VIDEO_SHARE);
-        let level = match camera.filter(|camera| camera.rect == rect) {
-            Some(camera) => camera.level_for(bytes),
-            None => video::first_level(&rect, bytes),
-        };
-        if camera.is_none_or(|camera| camera.rect != rect || camera.level() != level) {
-            self.filming.camera = Some(Camera::new(rect, level)?);
-            self.filming.follows = false;
-        }
+        self.filming.point(rect, bytes)?;
         Ok(Some(rect))
-    }
-
-    fn shoot(&mut self) -> Result<(), PictureError> {
-        let filming = &mut self.filming;
-        if let Some(camera) = &mut filming.camera {
-            if !filming.follows {
-                camera.restart();
-            }
-            filming.unit.clear();
-            let key = camera.shoot(&self.canvas, &mut filming.unit)?;
-            self.writer
-                .video(key.then_some(&camera.rect), &filming.unit);
-            filming.follows = true;
-        }
-        Ok(())
     }
 }
