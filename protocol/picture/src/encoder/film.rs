@@ -82,6 +82,7 @@ impl Filming {
         self.camera = None;
         self.follows = false;
         self.began_us = None;
+        self.alone = false;
     }
 
     /// Decoders start anew: no picture is under way.
