@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sightline_ends::content::{Input, Scene};
+use sightline_ends::content::Input;
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
 use sightline_ends::session::{SILENCE_US, TechnicianEffect, TechnicianSession};
@@ -16,6 +16,7 @@ use sightline_protocol::id::SessionId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::decoding::{Decoded, Decoding};
 use super::interrupt::Interrupt;
 use super::window::{Bar, Did, WindowHandle};
 
@@ -48,6 +49,7 @@ pub struct Live {
 enum Happened {
     Arrived(Result<Arrived, LinkError>),
     Lane(FromLane),
+    Decoded(Decoded),
     Relay(Result<FromRelay, CloseCode>),
     Did(Did),
     Ping,
@@ -70,6 +72,7 @@ struct Running {
     clock: Clock,
     report: Report,
     window: WindowHandle,
+    decoding: Decoding,
     bar: Bar,
     did: mpsc::UnboundedReceiver<Did>,
     from_lanes: mpsc::Receiver<FromLane>,
@@ -123,6 +126,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         note: None,
     };
     live.window.bar(bar.clone());
+    let decoding = Decoding::start(live.window.clone());
     Ok(Running {
         broker: live.broker,
         link,
@@ -131,6 +135,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         clock: live.clock,
         report: live.report,
         window: live.window,
+        decoding,
         bar,
         did: live.did,
         from_lanes,
@@ -174,7 +179,8 @@ impl Running {
         tokio::select! {
             biased;
             Some(did) = self.did.recv() => Happened::Did(did),
-            Some(from) = self.from_lanes.recv() => Happened::Lane(from),
+            decoded = self.decoding.next() => Happened::Decoded(decoded),
+            Some(from) = self.from_lanes.recv(), if self.decoding.has_room() => Happened::Lane(from),
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             arrived = self.link.accept() => Happened::Arrived(arrived),
             () = sleep_until(self.next_ping) => Happened::Ping,
@@ -191,6 +197,7 @@ impl Running {
                 self.stats.bytes += record.len() as u64;
                 self.machine.handle_record(class, &record, now);
             }
+            Happened::Decoded(decoded) => self.decoded(decoded),
             Happened::Lane(FromLane::End(Ok(()) | Err(LinkError::Cut))) => {}
             Happened::Lane(FromLane::End(Err(error))) => self.machine.leave(error.code(), now),
             Happened::Relay(Ok(FromRelay::Over(over))) if over.session == self.session => {
@@ -288,7 +295,7 @@ impl Running {
     /// Gives the code with which the session is over.
     fn effect(&mut self, effect: TechnicianEffect) -> Option<CloseCode> {
         match effect {
-            TechnicianEffect::Scene(scene) => self.scene(&scene),
+            TechnicianEffect::Scene(scene) => self.decoding.take(scene),
             TechnicianEffect::Allowed { capabilities, why } => {
                 self.bar.grants = capabilities;
                 self.bar.note = Some(why.clone());
@@ -317,9 +324,9 @@ impl Running {
         self.window.bar(self.bar.clone());
     }
 
-    fn scene(&mut self, scene: &Scene) {
+    fn decoded(&mut self, decoded: Decoded) {
         let now = self.clock.now();
-        match self.window.scene(scene) {
+        match decoded {
             Ok(Some(frame)) => {
                 self.stats.updates += 1;
                 self.machine.shown(frame, now);
@@ -334,6 +341,9 @@ impl Running {
     }
 
     async fn finish(mut self, code: CloseCode) {
+        for decoded in self.decoding.finish().await {
+            self.decoded(decoded);
+        }
         let stats = &self.stats;
         self.report.note(
             "picture",

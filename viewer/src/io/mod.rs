@@ -2,6 +2,7 @@
 
 mod check;
 pub mod connect;
+mod decoding;
 pub mod evidence;
 mod handshake;
 mod index_cache;

@@ -222,6 +222,7 @@ impl App {
             .collect();
         let circles = open.floats.circles();
         let presented = open.picture.present(&stage, circles, &overlays);
+        shared.presented();
         drop(stage);
         match presented {
             Ok(Some(frame)) => (self.did)(Did::Presented { frame }),

@@ -1,7 +1,8 @@
 //! How other threads speak to the window.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use sightline_ends::content::Scene;
 use sightline_picture::PictureError;
@@ -11,6 +12,10 @@ use super::event_loop::Wake;
 use super::{Bar, Playback};
 use crate::pure::hands_shown::HandsShown;
 use crate::pure::stage::Stage;
+
+/// For what is on the canvas to be presented, before a long decoding begins that keeps the canvas: about what presenting takes. A window that is
+/// slower than that, or gone, is not waited for.
+const SEEN_WITHIN: Duration = Duration::from_millis(5);
 
 /// Speaks to the window from any thread. When the window is gone, what it says has no effect.
 #[derive(Clone)]
@@ -26,9 +31,17 @@ impl WindowHandle {
     pub fn scene(&self, scene: &Scene) -> Result<Option<u64>, PictureError> {
         let mut stage = self.0.stage.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = stage.take(scene);
+        *self.0.unseen() = true;
         drop(stage);
         self.0.wake();
         taken
+    }
+
+    /// Waits a moment, until what is on the canvas has been presented.
+    pub fn await_seen(&self) {
+        let unseen = self.0.unseen();
+        let seen = &self.0.seen;
+        drop(seen.wait_timeout_while(unseen, SEEN_WITHIN, |unseen| *unseen));
     }
 
     /// Takes one scene of many, in order; updates are read but not seen before [`WindowHandle::settle`].
@@ -85,6 +98,9 @@ pub(super) struct Notes {
 /// What the window shares with the threads that feed it.
 pub(super) struct Shared {
     stage: Mutex<Stage>,
+    /// There is something on the canvas that was not presented yet.
+    unseen: Mutex<bool>,
+    seen: Condvar,
     notes: Mutex<Notes>,
     noted: AtomicBool,
     /// A wake-up is on its way; further ones would say the same.
@@ -96,11 +112,23 @@ impl Shared {
     pub(super) fn new(proxy: EventLoopProxy<Wake>) -> Shared {
         Shared {
             stage: Mutex::default(),
+            unseen: Mutex::default(),
+            seen: Condvar::new(),
             notes: Mutex::default(),
             noted: AtomicBool::new(false),
             woken: AtomicBool::new(false),
             proxy,
         }
+    }
+
+    fn unseen(&self) -> MutexGuard<'_, bool> {
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is on the canvas has been presented. To be said while the stage is still held.
+    pub(super) fn presented(&self) {
+        *self.unseen() = false;
+        self.seen.notify_all();
     }
 
     fn wake(&self) {

@@ -1,7 +1,7 @@
 //! The viewer's window: the remote screen, the bar, mouse and keyboard; the same for a live session and for a replay.
 //!
 //! The window runs on the main thread and waits for events; nothing polls. Other threads speak to it by [`WindowHandle`], and
-//! it answers with [`Did`]. Updates are decoded on the thread that brings them and drawn as soon as they are, only where they changed.
+//! it answers with [`Did`]. Updates are decoded on the thread that brings them (live: `io/decoding.rs`) and drawn as soon as they are, only where they changed.
 //!
 //! Absent: the network, recordings, files. What to draw and what a key means is decided in `pure`.
 
