@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::LinkError;
 use crate::lane::{LaneReceiver, LaneSender};
+use crate::link::Link;
 use bytes::Bytes;
 
 /// Sends a lane's records in order.
@@ -18,15 +19,20 @@ pub struct LaneWriter {
 impl LaneWriter {
     /// The queue has no bound of its own: whoever fills it must be bounded (the picture by its pace, control messages
     /// by what they answer, input by a person's hands).
-    pub fn start(mut lane: LaneSender) -> LaneWriter {
-        let (records, mut queue) = mpsc::unbounded_channel::<Bytes>();
+    pub fn start(lane: LaneSender) -> LaneWriter {
+        let (records, queue) = mpsc::unbounded_channel();
+        let task = tokio::spawn(carry(lane, queue));
+        LaneWriter { records, task }
+    }
+
+    /// As [`LaneWriter::start`], for a lane that is yet to be opened.
+    pub fn open(link: Link, opening: LaneOpening) -> LaneWriter {
+        let (records, queue) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
-            while let Some(record) = queue.recv().await {
-                if lane.send(record).await.is_err() {
-                    return;
-                }
+            // When the link is gone, its other users hear of it.
+            if let Ok(lane) = link.open_lane(opening).await {
+                carry(lane, queue).await;
             }
-            let _ = lane.finish().await;
         });
         LaneWriter { records, task }
     }
@@ -41,6 +47,15 @@ impl LaneWriter {
         drop(self.records);
         let _ = self.task.await;
     }
+}
+
+async fn carry(mut lane: LaneSender, mut queue: mpsc::UnboundedReceiver<Bytes>) {
+    while let Some(record) = queue.recv().await {
+        if lane.send(record).await.is_err() {
+            return;
+        }
+    }
+    let _ = lane.finish().await;
 }
 
 /// What a lane brought.

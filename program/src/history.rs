@@ -130,6 +130,9 @@ pub struct History {
     pub computer: String,
     /// Inputs of the technician on which the agent did not act.
     pub input_dropped: u64,
+    /// What was done, in the technician's words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
     pub start: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -179,6 +182,7 @@ impl History {
             end: None,
             technician: from.technician,
             consent: from.consent,
+            note: String::new(),
             changes: Vec::new(),
             pauses: Vec::new(),
             proof: Proof {

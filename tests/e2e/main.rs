@@ -8,6 +8,7 @@ mod consent;
 mod floods;
 mod guard;
 mod history;
+mod joining;
 mod lost;
 mod picture;
 mod replay;

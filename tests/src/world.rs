@@ -189,20 +189,54 @@ impl World {
         code: &str,
         args: &[&str],
     ) -> anyhow::Result<Program> {
+        let all = ["--close", "--as", &technician.display().to_string()];
+        self.connecting(Some(display), code, &[&all, args].concat())
+    }
+
+    /// `sightline connect --no-window`, with this code.
+    pub fn hold(&mut self, code: &str, args: &[&str]) -> anyhow::Result<Program> {
+        let file = self.technician_file().display().to_string();
+        let all = ["--no-window", "--as", &file];
+        self.connecting(None, code, &[&all, args].concat())
+    }
+
+    fn connecting(
+        &mut self,
+        display: Option<&Display>,
+        code: &str,
+        args: &[&str],
+    ) -> anyhow::Result<Program> {
         self.viewers += 1;
-        let file = technician.display().to_string();
-        let mut all = os(&["connect", "--code", "-", "--close", "--as", &file]);
-        all.extend(os(args));
         let log = self.folder.join(format!("viewer-{}.log", self.viewers));
         let environment = [
-            ("DISPLAY", display.name()),
+            ("DISPLAY", display.map_or("", Display::name)),
             ("SIGHTLINE_LOG", "debug,winit=error"),
+            ("XDG_RUNTIME_DIR", &self.runtime_dir()?),
         ];
-        let mut viewer = Program::start("sightline", &all, &environment, &log)?;
+        let all = [&["connect", "--code", "-"], args].concat();
+        let mut viewer = Program::start("sightline", &os(&all), &environment, &log)?;
         let mut stdin = viewer.stdin.take().context("no standard input")?;
         writeln!(stdin, "{code}")?;
         viewer.stdin = Some(stdin);
         Ok(viewer)
+    }
+
+    /// Where the technician's programs find each other: theirs, and not those of a world beside this one.
+    fn runtime_dir(&self) -> anyhow::Result<String> {
+        let folder = self.folder.join("run");
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder.display().to_string())
+    }
+
+    /// `sightline ARGS --json`, a command of the technician that joins a running session.
+    pub fn command(&mut self, args: &[&str]) -> anyhow::Result<Program> {
+        self.viewers += 1;
+        let log = self.folder.join(format!("command-{}.log", self.viewers));
+        let environment = [
+            ("SIGHTLINE_LOG", "debug"),
+            ("XDG_RUNTIME_DIR", &self.runtime_dir()?),
+        ];
+        Program::start("sightline", &os(args), &environment, &log)
     }
 
     /// Agent and viewer in a running session, everything allowed.

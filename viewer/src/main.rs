@@ -8,8 +8,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sightline::io::connect::{self, ConnectOptions};
 use sightline::io::evidence::export::{self, ExportArgs};
 use sightline::io::evidence::search::{self, SearchArgs};
+use sightline::io::info;
 use sightline::io::org::{self, OrgCommand};
 use sightline::io::replay::{self, ReplayOptions};
+use sightline::io::status;
 use sightline::io::verify::{self, VerifyArgs};
 use sightline::pure::evidence::rows;
 use sightline::pure::playback::{SPEEDS, parse_time};
@@ -37,6 +39,10 @@ enum Command {
     ///
     /// The code is asked for in the terminal, or in a window if there is none.
     Connect(ConnectArgs),
+    /// Technician: the sessions that run on this computer.
+    Status,
+    /// Technician: how the user's computer is, in a session that runs.
+    Info(JoinArgs),
     /// Auditor: watch a recording.
     Replay {
         /// The recording (.slrec), from the relay's folder of recordings.
@@ -76,6 +82,13 @@ enum Command {
 }
 
 #[derive(Args)]
+struct JoinArgs {
+    /// Of several sessions, the one with this computer.
+    #[arg(long, value_name = "COMPUTER")]
+    session: Option<String>,
+}
+
+#[derive(Args)]
 struct ConnectArgs {
     /// Your technician's file.
     ///
@@ -108,6 +121,9 @@ struct ConnectArgs {
     /// Close the window when the session ends, whoever ended it.
     #[arg(long)]
     close: bool,
+    /// Open no window: hold the session for `sightline chat`, `info` and the other commands that join it.
+    #[arg(long, conflicts_with_all = ["fullscreen", "one_to_one", "close"])]
+    no_window: bool,
 }
 
 fn only_dash(text: &str) -> Result<String, String> {
@@ -180,6 +196,7 @@ impl ConnectArgs {
             fullscreen: self.fullscreen,
             one_to_one: self.one_to_one,
             close_window: self.close,
+            no_window: self.no_window,
         }
     }
 }
@@ -227,6 +244,8 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
             }
             return Ok(exit::code(code));
         }
+        Command::Status => status::run(report)?,
+        Command::Info(join) => info::run(join.session.as_deref(), report)?,
         Command::Export(args) => export::run(&args, report)?,
         Command::Search(args) => return search::run(&args, report),
         Command::Verify(args) => return verify::run(&args, report),

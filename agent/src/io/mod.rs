@@ -1,6 +1,8 @@
 //! The agent's shell: event loop, threads, sockets, files. It joins what `pure`, `platform`, `sightline-ends` and
 //! `sightline-link` decide and offer, and decides nothing itself.
 
+mod beside;
+mod facts;
 mod film;
 mod hands;
 mod handshake;

@@ -1,11 +1,14 @@
 //! A session's event loop at the agent: records in through the guard, effects out to hands, picture and link.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::json;
+use sightline_ends::content::{CHAT_CAP, Chat};
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{AGENT_CONTROL, AGENT_PICTURE, LaneId};
-use sightline_ends::session::{AgentEffect, AgentSession};
+use sightline_ends::session::{AgentEffect, AgentSays, AgentSession};
+use sightline_ends::text::harmless;
 use sightline_link::{Arrived, Broker, Bytes, FromLane, LaneWriter, Link, LinkError, read_lane};
 use sightline_program::clock::Clock;
 use sightline_program::history::{Change, History, Moment, Pause};
@@ -20,6 +23,8 @@ use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::Receipt;
 use tokio::sync::mpsc;
 
+use super::beside::{self, Writers};
+use super::facts::FactsFinder;
 use super::hands::HandsThread;
 use super::history::Keeper;
 use super::picture::{FromPicture, PictureFailure, PictureStats, PictureThread};
@@ -28,6 +33,9 @@ use crate::platform::{self, Backend, DesktopError, Indicator, Watching};
 
 /// Records of the technician that may wait for the guard; beyond it the lane waits (flow control).
 const INBOX: usize = 256;
+/// Bytes of the technician's records that may wait while the recording is behind: more than an honest one sends
+/// unasked (files wait for acknowledgements).
+const WAITING: usize = 4 << 20;
 /// For the last words to arrive when a session ends: 2 s.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// For the relay's last receipt, which comes when the recording is closed: 2 s.
@@ -42,6 +50,8 @@ enum Happened {
     LaneEnd(Result<(), LinkError>),
     Relay(Result<FromRelay, CloseCode>),
     Picture(FromPicture),
+    /// A part beside picture and hands has something to say.
+    Says(AgentSays),
     HandsFailed(DesktopError),
     Stop(CloseCode),
     GrantsEnd,
@@ -73,6 +83,13 @@ struct Running<'a> {
     indicator: Option<Box<dyn Indicator>>,
     wishes: mpsc::UnboundedReceiver<CloseCode>,
     watching: Watching,
+    says: beside::Says,
+    said: mpsc::Receiver<AgentSays>,
+    writers: Writers,
+    facts: FactsFinder,
+    /// What came while the recording was behind and must not be dropped for it, in order.
+    waiting: VecDeque<(Class, Bytes)>,
+    waiting_bytes: usize,
     /// A record that waits for the relay's receipts until then, and all that follow it.
     held_back: Option<(Class, Bytes, u64)>,
     keeper: Option<Keeper>,
@@ -165,7 +182,14 @@ async fn start<'a>(
     let (failed, hands_failed) = mpsc::unbounded_channel();
     let control_allowed = machine.allowed().contains(Capability::Control);
     let (to_lanes, lanes) = mpsc::channel(INBOX);
+    let (says, said) = beside::queue();
     Ok(Running {
+        writers: Writers::new(broker.link.clone(), session),
+        facts: FactsFinder::default(),
+        says,
+        said,
+        waiting: VecDeque::new(),
+        waiting_bytes: 0,
         link: broker.link.clone(),
         session,
         broker,
@@ -269,6 +293,7 @@ impl Running<'_> {
                 FromLane::Record(class, bytes) => Happened::Record(class, bytes),
                 FromLane::End(result) => Happened::LaneEnd(result),
             },
+            Some(says) = self.said.recv(), if !self.machine.frozen() => Happened::Says(says),
             Some(from) = self.from_picture.recv() => Happened::Picture(from),
             arrived = self.link.accept() => Happened::Arrived(arrived),
         }
@@ -288,7 +313,7 @@ impl Running<'_> {
             Happened::ReceiptDue => self.machine.keep_up(now),
             Happened::HeldBack => {
                 if let Some((class, bytes, _)) = self.held_back.take() {
-                    self.machine.handle_record(class, &bytes, now);
+                    self.record(class, bytes);
                 }
             }
             Happened::Relay(Ok(FromRelay::Receipt(signed))) => {
@@ -306,16 +331,37 @@ impl Running<'_> {
             Happened::Relay(Err(code)) => self.machine.close(code),
             Happened::Record(class, bytes) => match self.machine.patience_us(now) {
                 Some(until) => self.held_back = Some((class, bytes, until)),
-                None => self.machine.handle_record(class, &bytes, now),
+                None => self.record(class, bytes),
             },
             Happened::LaneEnd(Ok(()) | Err(LinkError::Cut)) => {}
             Happened::LaneEnd(Err(error)) => self.machine.end(error.code(), now),
             Happened::Picture(from) => self.picture_said(from),
+            Happened::Says(says) => self.say(&says),
             Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
                 read_lane(opening, lane, self.to_lanes.clone());
             }
             Happened::Arrived(Ok(_)) => {}
             Happened::Arrived(Err(error)) => self.machine.close(error.code()),
+        }
+    }
+
+    /// A record of the technician. Hands are dropped while the recording is behind; what would be lost by that waits.
+    fn record(&mut self, class: Class, bytes: Bytes) {
+        let now = self.clock.now();
+        let may_wait = !matches!(class, Class::Input | Class::Control);
+        if !(may_wait && self.machine.frozen()) {
+            return self.machine.handle_record(class, &bytes, now);
+        }
+        self.waiting_bytes += bytes.len();
+        self.waiting.push_back((class, bytes));
+        if self.waiting_bytes > WAITING {
+            self.machine.end(CloseCode::ProtocolViolation, now);
+        }
+    }
+
+    fn say(&mut self, says: &AgentSays) {
+        if let Some(outgoing) = self.machine.tell(says, self.clock.now()) {
+            self.writers.send(outgoing);
         }
     }
 
@@ -391,6 +437,21 @@ impl Running<'_> {
                     hands.release_all();
                 }
             }
+            AgentEffect::Shell(..) => {}
+            AgentEffect::File(..) => {}
+            AgentEffect::Clipboard(..) => {}
+            AgentEffect::TellFacts(grant) => self.facts.find(grant, self.says.clone()),
+            AgentEffect::Mark(..) => {}
+            AgentEffect::Chat(Chat::Say { text }) => {
+                let text = harmless(&text, CHAT_CAP);
+                let words = format!("{}: {text}", self.watching.technician);
+                self.report.say("chat", json!({ "text": text }), words);
+            }
+            AgentEffect::Note(text) => {
+                let note = harmless(&text, CHAT_CAP);
+                self.report.note("note", json!({ "text": note }));
+                self.write(|history| history.note = note);
+            }
             AgentEffect::Shown { frame } => {
                 if let Some(picture) = &self.picture {
                     picture.shown(frame);
@@ -420,6 +481,13 @@ impl Running<'_> {
         if let Some(picture) = &self.picture {
             picture.pause(frozen);
         }
+        if !frozen {
+            let now = self.clock.now();
+            self.waiting_bytes = 0;
+            for (class, bytes) in std::mem::take(&mut self.waiting) {
+                self.machine.handle_record(class, &bytes, now);
+            }
+        }
         self.watching.paused = frozen;
         self.show();
         let (event, words) = match frozen {
@@ -439,6 +507,10 @@ impl Running<'_> {
     }
 
     fn allowed(&mut self, allowed: Capabilities) {
+        // Joined here: nothing is sealed any more when the checkpoint is signed that says so.
+        if !allowed.contains(Capability::View) {
+            self.picture = None;
+        }
         self.watching.allowed = allowed;
         self.show();
         let facts = json!({ "allowed": allowed.to_string() });
@@ -485,12 +557,15 @@ impl Running<'_> {
         // What is sealed is also sent: the recording is to hold all that was signed for. It was captured before the end.
         let (control, pictures) = (self.control.take(), self.pictures.take());
         let lanes = [control, pictures].into_iter().flatten();
-        let lanes: Vec<_> = lanes.map(LaneWriter::finish).collect();
+        let lanes: Vec<_> = lanes
+            .chain(self.writers.take())
+            .map(|lane| tokio::spawn(lane.finish()))
+            .collect();
         if let Some(last) = last {
             let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
         }
         for lane in lanes {
-            lane.await;
+            let _ = lane.await;
         }
         let _ = self.broker.over(self.session, code).await;
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 #[cfg(target_os = "linux")]
 mod choice;
+pub mod facts;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! Grants: the proof, as a value, that the user allows something now. Only this module makes them.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,12 @@ pub mod kind {
     /// To run commands.
     #[derive(Debug)]
     pub enum Shell {}
+    /// To send and fetch files.
+    #[derive(Debug)]
+    pub enum Files {}
+    /// To exchange clipboard contents.
+    #[derive(Debug)]
+    pub enum Clipboard {}
 }
 
 /// A capability as a type. Sealed: only the types of [`kind`] have it.
@@ -26,20 +33,18 @@ pub trait Granted: sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::kind::View {}
-    impl Sealed for super::kind::Control {}
-    impl Sealed for super::kind::Shell {}
 }
 
-impl Granted for kind::View {
-    const CAPABILITY: Capability = Capability::View;
+macro_rules! granted {
+    ($($kind:ident),*) => {$(
+        impl sealed::Sealed for kind::$kind {}
+        impl Granted for kind::$kind {
+            const CAPABILITY: Capability = Capability::$kind;
+        }
+    )*};
 }
-impl Granted for kind::Control {
-    const CAPABILITY: Capability = Capability::Control;
-}
-impl Granted for kind::Shell {
-    const CAPABILITY: Capability = Capability::Shell;
-}
+
+granted!(View, Control, Shell, Files, Clipboard);
 
 /// Why something is not allowed at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,8 +85,8 @@ impl<C: Granted> Grant<C> {
 pub struct Grants {
     capabilities: Capabilities,
     until_ms: u64,
-    /// These grants were replaced by narrower ones.
-    revoked: Arc<AtomicBool>,
+    /// Taken back, each for itself.
+    revoked: BTreeMap<Capability, Arc<AtomicBool>>,
     /// Everything is taken back, for good.
     ended: Arc<AtomicBool>,
 }
@@ -102,7 +107,7 @@ impl Grants {
         Grants {
             capabilities,
             until_ms,
-            revoked: Arc::default(),
+            revoked: capabilities.iter().map(|c| (c, Arc::default())).collect(),
             ended: Arc::default(),
         }
     }
@@ -125,12 +130,12 @@ impl Grants {
 
     /// The grant of `C`, if it is alive at this moment.
     pub fn live<C: Granted>(&self, now_ms: u64) -> Result<Grant<C>, Refused> {
-        if !self.capabilities.contains(C::CAPABILITY) {
+        let Some(revoked) = self.revoked.get(&C::CAPABILITY) else {
             return Err(Refused::NotGranted(C::CAPABILITY));
-        }
+        };
         let grant = Grant {
             until_ms: self.until_ms,
-            revoked: Arc::clone(&self.revoked),
+            revoked: Arc::clone(revoked),
             ended: Arc::clone(&self.ended),
             kind: PhantomData,
         };
@@ -142,10 +147,13 @@ impl Grants {
         self.revoker().revoke();
     }
 
-    /// Takes some back: what was given out before dies, the rest can be asked for again.
+    /// Takes all but these back: what was given out of the others before dies.
     pub fn narrow(&mut self, keep: Capabilities) {
-        self.revoked.store(true, Ordering::Release);
-        self.revoked = Arc::default();
+        for capability in self.capabilities.without(keep).iter() {
+            if let Some(revoked) = self.revoked.get(&capability) {
+                revoked.store(true, Ordering::Release);
+            }
+        }
         self.capabilities = self.capabilities.intersection(keep);
     }
 }
@@ -178,10 +186,14 @@ mod tests {
         let both = Capabilities::of(&[Capability::View, Capability::Control]);
         let mut grants = Grants::new(both, 1_000);
         let control = grants.live::<kind::Control>(0).unwrap();
+        let view = grants.live::<kind::View>(0).unwrap();
         grants.narrow(Capabilities::of(&[Capability::View]));
         assert_eq!(control.check(0), Err(Refused::Revoked));
-        assert!(grants.live::<kind::Control>(0).is_err());
-        let view = grants.live::<kind::View>(0).unwrap();
+        assert_eq!(
+            grants.live::<kind::Control>(0).unwrap_err(),
+            Refused::Revoked
+        );
+        assert_eq!(view.check(0), Ok(()), "what stays is not disturbed");
         grants.revoker().revoke();
         assert_eq!(view.check(0), Err(Refused::Revoked));
         assert!(grants.live::<kind::View>(0).is_err());

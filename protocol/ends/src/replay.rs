@@ -7,9 +7,11 @@ use sightline_protocol::record::{Class, HEADER, Header};
 pub use sightline_protocol::verify::{ManifestError, VerifiedManifest};
 use sightline_protocol::wire;
 
-use crate::content::{Chat, Control, FileNote, Input, Scene, ShellInput, ShellOutput};
+use crate::content::{
+    Chat, ClipboardMessage, Control, Facts, FileMessage, Input, Scene, ShellInput, ShellOutput,
+};
 use crate::keys::{AuditorKey, ClassKeys, WrapError};
-use crate::seal::{LaneId, OpenError, Opener};
+use crate::seal::{AGENT_FACTS, LaneId, OpenError, Opener};
 
 /// Why a recording is not believed or not opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,11 +39,11 @@ pub enum Content {
     ShellInput(ShellInput),
     ShellOutput(ShellOutput),
     Chat(Chat),
-    File(FileNote),
+    File(FileMessage),
+    Clipboard(ClipboardMessage),
+    Facts(Box<Facts>),
     /// This auditor has no key for its class.
     Sealed,
-    /// Opened, but of a class whose contents are not defined yet.
-    Undefined,
 }
 
 /// Opens the records of one recording, in the order in which they stand.
@@ -104,6 +106,7 @@ impl RecordingOpener {
 
 fn decode(header: &Header, body: &[u8]) -> Result<Content, wire::WireError> {
     Ok(match header.class {
+        Class::Picture if header.lane == AGENT_FACTS.lane => Content::Facts(wire::decode(body)?),
         Class::Picture => Content::Scene(wire::decode(body)?),
         Class::Input => Content::Input(wire::decode(body)?),
         Class::Control => Content::Control(wire::decode(body)?),
@@ -111,13 +114,14 @@ fn decode(header: &Header, body: &[u8]) -> Result<Content, wire::WireError> {
         Class::Shell => Content::ShellInput(wire::decode(body)?),
         Class::Chat => Content::Chat(wire::decode(body)?),
         Class::File => Content::File(wire::decode(body)?),
-        Class::Clipboard => Content::Undefined,
+        Class::Clipboard => Content::Clipboard(wire::decode(body)?),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::FileNote;
     use crate::session::{AgentSession, TechnicianSession, seal_update};
     use crate::testing::{START, all, plan};
     use sightline_protocol::id::Digest;
@@ -148,11 +152,23 @@ mod tests {
         let said = Chat::Say {
             text: "Grüße".into(),
         };
-        let note = FileNote {
-            name: "driver.deb".into(),
-            bytes: 7,
-            sha256: Digest([1; 32]),
-            direction: crate::content::Direction::ToUser,
+        let note = FileMessage::Placed {
+            transfer: 0,
+            index: 0,
+            note: FileNote {
+                name: "driver.deb".into(),
+                bytes: 7,
+                sha256: Digest([1; 32]),
+                direction: crate::content::Direction::ToUser,
+            },
+        };
+        let asked = ClipboardMessage::Ask {
+            offer: 0,
+            form: crate::content::Form::Text,
+        };
+        let facts = Header {
+            lane: AGENT_FACTS.lane,
+            ..agent(Class::Picture)
         };
         let open = |header: &Header, body: Vec<u8>| decode(header, &body).unwrap();
         assert_eq!(
@@ -176,8 +192,12 @@ mod tests {
             Content::File(note)
         );
         assert_eq!(
-            open(&technician(Class::Clipboard), vec![1]),
-            Content::Undefined
+            open(&technician(Class::Clipboard), wire::encode(&asked)),
+            Content::Clipboard(asked)
+        );
+        assert_eq!(
+            open(&facts, wire::encode(&Facts::default())),
+            Content::Facts(Box::default())
         );
         assert!(decode(&agent(Class::Chat), &[9; 4]).is_err());
     }

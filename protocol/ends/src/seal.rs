@@ -20,7 +20,18 @@ pub const TECHNICIAN_CONTROL: LaneId = lane(Author::FIRST_TECHNICIAN, 0, Class::
 /// The technician's mouse and keyboard.
 pub const TECHNICIAN_INPUT: LaneId = lane(Author::FIRST_TECHNICIAN, 1, Class::Input);
 
-const fn lane(author: Author, lane: u32, class: Class) -> LaneId {
+/// What both ends write to each other, and the rest that has one lane in each direction.
+pub const CHAT: u32 = 2;
+pub const CLIPBOARD: u32 = 3;
+pub const FILES: u32 = 4;
+/// The agent's facts about its computer: seen by whom pictures may be seen by.
+pub const AGENT_FACTS: LaneId = lane(Author::AGENT, 5, Class::Picture);
+/// The first terminal's lane; the others follow.
+pub const FIRST_TERMINAL: u32 = 16;
+/// Terminals that one session may have had: each costs both ends two lanes until the session's end.
+pub const TERMINALS: u32 = 64;
+
+pub(crate) const fn lane(author: Author, lane: u32, class: Class) -> LaneId {
     LaneId {
         author,
         lane: Lane(lane),

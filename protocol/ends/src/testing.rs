@@ -88,6 +88,7 @@ pub fn organisation(seed: u8) -> Organisation {
         tiers: vec![
             tier(1, &[Capability::View, Capability::Chat]),
             tier(2, &[Capability::View, Capability::Control]),
+            tier(3, &Capability::ALL),
         ],
         issued_ms: START.unix_ms,
     };
@@ -190,6 +191,13 @@ pub fn plan() -> Plan {
 }
 
 impl Plan {
+    /// With a technician of that tier; 2 otherwise.
+    pub fn of_tier(mut self, tier: u8) -> Plan {
+        let credential = self.org.credential(&self.technician.key, tier);
+        self.technician.credential = Signed::sign(&credential, &self.org.issuer);
+        self
+    }
+
     pub fn meet(self) -> Pair {
         let bundle = OrgBundle::open(&self.agent.bundle).unwrap();
         let theirs = OrgBundle::open(&self.technician.bundle).unwrap();

@@ -33,11 +33,13 @@ pub struct ConnectOptions {
     pub fullscreen: bool,
     pub one_to_one: bool,
     pub close_window: bool,
+    /// Hold the session for the commands that join it.
+    pub no_window: bool,
 }
 
 /// Runs until the session is over and its window closed; says why it ended.
 pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode> {
-    if !window::has_display() {
+    if !options.no_window && !window::has_display() {
         return Ok(CloseCode::NoDesktop);
     }
     let path = options
@@ -68,15 +70,19 @@ pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode>
             return Ok(code);
         }
     };
-    let outcome = show(
-        &runtime,
-        broker,
-        established,
-        clock,
-        &options,
-        report,
-        interrupt,
-    );
+    let outcome = if options.no_window {
+        hold(&runtime, broker, established, clock, report, interrupt)
+    } else {
+        show(
+            &runtime,
+            broker,
+            established,
+            clock,
+            &options,
+            report,
+            interrupt,
+        )
+    };
     // The window closes at once; the farewell to the relay goes on in the background, within its own limit.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     outcome
@@ -97,7 +103,7 @@ fn read_technician(path: &Path) -> anyhow::Result<Technician> {
 
 /// Started without a terminal, as from a menu.
 fn asks_in_window(options: &ConnectOptions) -> bool {
-    !options.code_from_stdin && !std::io::stdin().is_terminal()
+    !options.no_window && !options.code_from_stdin && !std::io::stdin().is_terminal()
 }
 
 /// The code, from where the technician can type it; never from the command line, which every program on this
@@ -208,6 +214,34 @@ fn tell_in_window(code: CloseCode) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Holds the session without a window, for the commands that join it.
+fn hold(
+    runtime: &tokio::runtime::Runtime,
+    broker: Broker,
+    established: Box<Established>,
+    clock: Clock,
+    report: Report,
+    interrupt: Interrupt,
+) -> anyhow::Result<CloseCode> {
+    report.say(
+        "holding",
+        json!({ "computer": established.computer }),
+        "The session runs. `sightline status` shows it, other commands join it; Ctrl-C ends it.",
+    );
+    let (_no_hands, did) = mpsc::unbounded_channel();
+    let live = Live {
+        broker,
+        established,
+        clock,
+        report,
+        window: None,
+        did,
+        close_window: true,
+        interrupt,
+    };
+    Ok(runtime.block_on(live::run(live)))
+}
+
 fn show(
     runtime: &tokio::runtime::Runtime,
     broker: Broker,
@@ -239,7 +273,7 @@ fn show(
                 established,
                 clock,
                 report,
-                window,
+                window: Some(window),
                 did,
                 close_window,
                 interrupt,

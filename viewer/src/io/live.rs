@@ -1,12 +1,23 @@
-//! A live session's event loop at the technician: records to the window, hands to the input lane.
+//! A live session's event loop at the technician: records to the window and to the commands that have joined, their
+//! doings to the lanes.
 
+mod clients;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+<<<<<<< HEAD
 use sightline_ends::content::Input;
+=======
+use sightline_ends::content::{CHAT_CAP, Chat, Input, Scene};
+>>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
-use sightline_ends::session::{SILENCE_US, TechnicianEffect, TechnicianSession};
+use sightline_ends::session::{
+    AgentSays, SILENCE_US, TechnicianEffect, TechnicianSays, TechnicianSession,
+};
+use sightline_ends::text::harmless;
 use sightline_link::{Arrived, Broker, FromLane, LaneWriter, Link, LinkError, read_lane};
 use sightline_program::clock::Clock;
 use sightline_program::report::{Report, sentence};
@@ -18,7 +29,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::decoding::{Decoded, Decoding};
 use super::interrupt::Interrupt;
+use super::local::{ClientId, FromCommand, FromHolder, Joined, Server, VERSION, Welcome};
 use super::window::{Bar, Did, WindowHandle};
+use clients::Clients;
 
 /// Records of the agent that may wait for the window; beyond it the lane waits, and by the acknowledgements the agent.
 const INBOX: usize = 64;
@@ -39,7 +52,8 @@ pub struct Live {
     pub established: Box<Established>,
     pub clock: Clock,
     pub report: Report,
-    pub window: WindowHandle,
+    /// None where there is no desktop, or the technician wants none.
+    pub window: Option<WindowHandle>,
     pub did: mpsc::UnboundedReceiver<Did>,
     /// Close the window when the session ends, whoever ended it.
     pub close_window: bool,
@@ -52,6 +66,7 @@ enum Happened {
     Decoded(Decoded),
     Relay(Result<FromRelay, CloseCode>),
     Did(Did),
+    Joined(Joined),
     Ping,
     CheckpointDue,
     Interrupted,
@@ -71,8 +86,16 @@ struct Running {
     machine: TechnicianSession,
     clock: Clock,
     report: Report,
+<<<<<<< HEAD
     window: WindowHandle,
     decoding: Decoding,
+=======
+    window: Option<WindowHandle>,
+    /// Where commands join; none if there is no place for its socket.
+    server: Option<Server>,
+    clients: Clients,
+    lanes: BTreeMap<LaneId, LaneWriter>,
+>>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
     bar: Bar,
     did: mpsc::UnboundedReceiver<Did>,
     from_lanes: mpsc::Receiver<FromLane>,
@@ -98,7 +121,9 @@ pub async fn run(live: Live) -> CloseCode {
             code
         }
         Err(error) => {
-            window.ended(sentence(&error.code().to_string()));
+            if let Some(window) = window {
+                window.ended(sentence(&error.code().to_string()));
+            }
             error.code()
         }
     }
@@ -125,9 +150,20 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         round_trip: None,
         note: None,
     };
+<<<<<<< HEAD
     live.window.bar(bar.clone());
     let decoding = Decoding::start(live.window.clone());
+=======
+    if let Some(window) = &live.window {
+        window.bar(bar.clone());
+    }
+    let server = Server::start();
+    let server = server.inspect_err(|error| tracing::warn!("other commands cannot join: {error}"));
+>>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
     Ok(Running {
+        server: server.ok(),
+        clients: Clients::default(),
+        lanes: BTreeMap::new(),
         broker: live.broker,
         link,
         session: established.session,
@@ -176,12 +212,19 @@ impl Running {
                 None => std::future::pending().await,
             }
         };
+        let joined = async {
+            match &mut self.server {
+                Some(server) => server.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             Some(did) = self.did.recv() => Happened::Did(did),
             decoded = self.decoding.next() => Happened::Decoded(decoded),
             Some(from) = self.from_lanes.recv(), if self.decoding.has_room() => Happened::Lane(from),
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
+            Some(joined) = joined => Happened::Joined(joined),
             arrived = self.link.accept() => Happened::Arrived(arrived),
             () = sleep_until(self.next_ping) => Happened::Ping,
             () = checkpoint_due => Happened::CheckpointDue,
@@ -193,6 +236,7 @@ impl Running {
         let now = self.clock.now();
         match happened {
             Happened::Did(did) => self.did(did),
+            Happened::Joined(joined) => self.joined(joined),
             Happened::Lane(FromLane::Record(class, record)) => {
                 self.stats.bytes += record.len() as u64;
                 self.machine.handle_record(class, &record, now);
@@ -299,10 +343,13 @@ impl Running {
             TechnicianEffect::Allowed { capabilities, why } => {
                 self.bar.grants = capabilities;
                 self.bar.note = Some(why.clone());
+                let changed = FromHolder::Allowed((capabilities, why.clone()));
+                self.clients.tell_all(&changed);
                 let facts = json!({ "allowed": capabilities.to_string(), "why": why });
                 self.report.note("allowed", facts);
                 self.show_bar();
             }
+            TechnicianEffect::Said(says) => self.said(says),
             TechnicianEffect::Refused(why) => {
                 self.report.note("refused", json!({ "why": why }));
                 self.bar.note = Some(why);
@@ -321,12 +368,23 @@ impl Running {
     }
 
     fn show_bar(&self) {
-        self.window.bar(self.bar.clone());
+        if let Some(window) = &self.window {
+            window.bar(self.bar.clone());
+        }
     }
 
     fn decoded(&mut self, decoded: Decoded) {
         let now = self.clock.now();
+<<<<<<< HEAD
         match decoded {
+=======
+        // Without a window nobody looks, but the agent is answered: what it shows is recorded.
+        let taken = match &self.window {
+            Some(window) => window.scene(scene),
+            None => Ok(last_of(scene)),
+        };
+        match taken {
+>>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
             Ok(Some(frame)) => {
                 self.stats.updates += 1;
                 self.machine.shown(frame, now);
@@ -340,6 +398,78 @@ impl Running {
         }
     }
 
+    fn joined(&mut self, joined: Joined) {
+        match joined {
+            Joined::Came(id, hears) => {
+                self.clients.came(id, hears);
+                self.clients.tell(id, FromHolder::Welcome(self.welcome()));
+            }
+            Joined::Says(id, says) => self.command(id, says),
+            Joined::Left(id) => self.clients.left(id),
+        }
+    }
+
+    fn welcome(&self) -> Welcome {
+        Welcome {
+            version: VERSION,
+            computer: self.bar.user.clone(),
+            technician: self.bar.technician.clone(),
+            organisation: self.bar.organisation.clone(),
+            allowed: self.machine.allowed(),
+        }
+    }
+
+    /// What a command wants of the session.
+    fn command(&mut self, id: ClientId, says: FromCommand) {
+        let now = self.clock.now();
+        match says {
+            FromCommand::Say(text) => {
+                self.tell(&TechnicianSays::Chat(Chat::Say { text }));
+                self.clients.tell(id, FromHolder::Done(()));
+            }
+            FromCommand::Note(text) => {
+                self.machine.note(text, now);
+                self.clients.tell(id, FromHolder::Done(()));
+            }
+            FromCommand::AskFacts(()) => self.machine.ask_facts(now),
+        }
+    }
+
+    /// Seals it for its lane; false if it is not allowed.
+    fn tell(&mut self, says: &TechnicianSays) -> bool {
+        let Some(outgoing) = self.machine.tell(says, self.clock.now()) else {
+            return false;
+        };
+        let (link, id) = (&self.link, outgoing.lane);
+        let session = self.session;
+        let lane = self.lanes.entry(id).or_insert_with(|| {
+            let opening = LaneOpening {
+                session,
+                lane: id.lane,
+                class: id.class,
+            };
+            LaneWriter::open(link.clone(), opening)
+        });
+        lane.send(outgoing.record.into());
+        self.ping_within(PING);
+        true
+    }
+
+    /// What the agent says beside the picture.
+    fn said(&mut self, says: AgentSays) {
+        match says {
+            AgentSays::Chat(Chat::Say { text }) => {
+                let text = harmless(&text, CHAT_CAP);
+                self.report.note("chat", json!({ "text": text }));
+                self.clients.tell_all(&FromHolder::Said(text));
+            }
+            AgentSays::Facts(facts) => self.clients.tell_all(&FromHolder::Facts(facts)),
+            AgentSays::Shell(..) => {}
+            AgentSays::File(_) => {}
+            AgentSays::Clipboard(_) => {}
+        }
+    }
+
     async fn finish(mut self, code: CloseCode) {
         for decoded in self.decoding.finish().await {
             self.decoded(decoded);
@@ -349,15 +479,21 @@ impl Running {
             "picture",
             json!({ "updates": stats.updates, "bytes": stats.bytes, "inputs": stats.inputs }),
         );
-        if code == CloseCode::TechnicianLeft || self.close_window {
-            self.window.close();
-        } else {
-            self.window.ended(sentence(&code.to_string()));
+        match &self.window {
+            Some(window) if code == CloseCode::TechnicianLeft || self.close_window => {
+                window.close()
+            }
+            Some(window) => window.ended(sentence(&code.to_string())),
+            None => {}
         }
+        self.clients.tell_all(&FromHolder::Over(code.number()));
         let last = self.machine.last_checkpoint(code, self.clock.now());
         let flush = async {
             self.input.finish().await;
             self.control.finish().await;
+            for lane in std::mem::take(&mut self.lanes).into_values() {
+                lane.finish().await;
+            }
             if let Some(last) = last {
                 let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
             }
@@ -365,5 +501,15 @@ impl Running {
         };
         let _ = tokio::time::timeout(FAREWELL, flush).await;
         self.broker.leave(code).await;
+    }
+}
+
+/// The update that this scene ends.
+fn last_of(scene: &Scene) -> Option<u64> {
+    match scene {
+        Scene::Update {
+            frame, last: true, ..
+        } => Some(*frame),
+        _ => None,
     }
 }

@@ -5,6 +5,7 @@ pub mod bar;
 pub mod compose;
 pub mod digits;
 pub mod evidence;
+pub mod facts_text;
 pub mod fit;
 pub mod hands_shown;
 pub mod index;

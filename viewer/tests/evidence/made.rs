@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sightline_ends::content::{
-    Area, Chat, CursorShape, Direction, FileNote, Input, Layout, Monitor, Scene, ShellInput,
-    ShellOutput,
+    Area, Chat, CursorShape, Direction, FileMessage, FileNote, Input, Layout, Monitor, Scene,
+    ShellInput, ShellOutput,
 };
 use sightline_ends::keys::{AuditorKey, ClassKeys};
 use sightline_ends::seal::{AGENT_PICTURE, LaneId, Sealer, TECHNICIAN_INPUT};
@@ -310,7 +310,12 @@ impl Made {
             sha256: Digest([3; 32]),
             direction: Direction::ToUser,
         };
-        self.put(id(Author::FIRST_TECHNICIAN, 10, Class::File), ms, &note);
+        let placed = FileMessage::Placed {
+            transfer: 0,
+            index: 0,
+            note,
+        };
+        self.put(id(Author::FIRST_TECHNICIAN, 10, Class::File), ms, &placed);
     }
 
     /// Writes the recording with its end.

@@ -51,6 +51,7 @@ fn full() -> Made {
             columns: 100,
             rows: 30,
             term,
+            command: String::new(),
         },
     );
     made.shell_output(

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sightline_protocol::capability::Capabilities;
 
+/// Most points of one mark: a stroke of some seconds; a longer one comes in pieces.
+pub const MARK_POINTS: usize = 1_024;
+
 /// One record of class *control*, from either side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Control {
@@ -30,5 +33,16 @@ pub enum Control {
     /// Either side: the session ends, with a code of `sightline_protocol::close`.
     Bye {
         code: u16,
+    },
+    /// Technician → agent: say how your computer is. Answered on the facts lane.
+    AskFacts,
+    /// Technician → agent: point there, or draw along these points (pixels of the remote screen); shown to the user for
+    /// a while, clicking nothing. At most [`MARK_POINTS`].
+    Mark {
+        points: Vec<(i32, i32)>,
+    },
+    /// Technician → agent: what was done, for the ticket. It stands in the recording and in the user's history.
+    Note {
+        text: String,
     },
 }

@@ -3,15 +3,23 @@
 //! Absent: how it is sealed (`seal`), how pictures are coded (`sightline-picture`), what may be done with it (`consent`).
 
 mod chat;
+mod clipboard;
 mod control;
+mod facts;
 mod file;
 mod input;
 mod picture;
 mod shell;
 
-pub use chat::Chat;
-pub use control::Control;
-pub use file::{Direction, FileNote};
+pub use chat::{CHAT_CAP, Chat};
+pub use clipboard::{ClipboardMessage, Form};
+pub use control::{Control, MARK_POINTS};
+pub use facts::{
+    Cpu, Disk, Facts, JournalEntry, Memory, Network, Process, Service, System, Update,
+};
+pub use file::{
+    Amount, Collision, Direction, Entry, EntryKind, FileMessage, FileNote, Listed, PathBytes,
+};
 pub use input::{Button, Input};
 pub use picture::{Area, CursorShape, Layout, Monitor, Scene, TITLE_CAP};
 pub use shell::{ShellInput, ShellOutput};

@@ -10,6 +10,8 @@ pub enum ShellInput {
         columns: u16,
         rows: u16,
         term: String,
+        /// For the user's login shell to run; empty: the shell itself.
+        command: String,
     },
     /// Bytes as they would come from a keyboard.
     Data(Vec<u8>),
@@ -19,6 +21,10 @@ pub enum ShellInput {
     },
     /// Hangs up.
     Close,
+    /// Bytes of output that were taken so far: more may come.
+    Seen {
+        bytes: u64,
+    },
 }
 
 /// One record of class *shell* from an agent.
@@ -30,4 +36,6 @@ pub enum ShellOutput {
     Data(Vec<u8>),
     /// The program ended: its exit code, or 128 + the signal's number.
     Exited { code: i32 },
+    /// There will be no terminal, for this reason.
+    Failed { why: String },
 }

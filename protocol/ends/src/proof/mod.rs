@@ -218,8 +218,13 @@ impl Proof {
         signed
     }
 
-    /// The other end's checkpoint: must be the next of its author, and must say what passed here.
-    pub fn handle(&mut self, signed: &Signed<Checkpoint>) -> Result<Checkpoint, Dispute> {
+    /// The other end's checkpoint: must be the next of its author, and must say what passed here. `expect` is asked
+    /// for lanes that are not known here: the checkpoint may have overtaken their first records.
+    pub fn handle(
+        &mut self,
+        signed: &Signed<Checkpoint>,
+        mut expect: impl FnMut(LaneId) -> Option<LaneWatch>,
+    ) -> Result<Checkpoint, Dispute> {
         let checkpoint = signed.verify(&self.peer)?;
         if checkpoint.session != self.session
             || checkpoint.manifest != self.manifest
@@ -234,6 +239,11 @@ impl Proof {
             });
         }
         for head in &checkpoint.heads {
+            if !self.lanes.contains_key(&head.lane)
+                && let Some(watch) = expect(head.lane)
+            {
+                self.add(head.lane, watch);
+            }
             self.claimed(head)?;
         }
         self.peer_number += 1;

@@ -87,16 +87,16 @@ fn signatures_over_what_arrived_are_believed_before_and_after_the_records() {
     let (one, two) = (wire.send(), wire.send());
     let first = wire.signed(second(1));
     wire.receive(&one, START).unwrap();
-    wire.agent.handle(&first).unwrap(); // overtook the second record
+    wire.agent.handle(&first, |_| None).unwrap(); // overtook the second record
     wire.receive(&two, START).unwrap();
     let three = wire.send();
     wire.receive(&three, START).unwrap();
     let second_one = wire.signed(second(2));
-    let checkpoint = wire.agent.handle(&second_one).unwrap();
+    let checkpoint = wire.agent.handle(&second_one, |_| None).unwrap();
     assert_eq!((checkpoint.number, checkpoint.heads[0].records), (1, 3));
     // And the agent's word about the same lane is what the technician sealed.
     let from_agent = wire.agent.poll(all(), second(3)).unwrap();
-    wire.technician.handle(&from_agent).unwrap();
+    wire.technician.handle(&from_agent, |_| None).unwrap();
 }
 
 #[test]
@@ -106,11 +106,11 @@ fn who_signs_something_else_than_it_sent_is_found_out() {
         let record = wire.send();
         let lie = wire.lie(second(1), |c| c.heads[0].chain = Digest([9; 32]));
         let found = if overtakes {
-            wire.agent.handle(&lie).unwrap();
+            wire.agent.handle(&lie, |_| None).unwrap();
             wire.receive(&record, START)
         } else {
             wire.receive(&record, START).unwrap();
-            wire.agent.handle(&lie).map(|_| ())
+            wire.agent.handle(&lie, |_| None).map(|_| ())
         };
         assert_eq!(found, Err(Dispute::Differs(TECHNICIAN_INPUT, 1)));
     }
@@ -126,7 +126,7 @@ fn an_agent_that_claims_what_was_never_sent_is_found_out() {
     let mut checkpoint = honest.verify(&key.public()).unwrap();
     checkpoint.heads[0].records = 2;
     let lie = Signed::sign(&checkpoint, &key);
-    let found = wire.technician.handle(&lie);
+    let found = wire.technician.handle(&lie, |_| None);
     assert_eq!(found, Err(Dispute::Differs(TECHNICIAN_INPUT, 2)));
 }
 
@@ -140,17 +140,20 @@ fn checkpoints_are_a_chain_of_their_own() {
         expected: 0,
         found: 1,
     };
-    assert_eq!(wire.agent.handle(&skipped), Err(out_of_turn));
+    assert_eq!(wire.agent.handle(&skipped, |_| None), Err(out_of_turn));
     wire.send();
     let elsewhere = wire.lie(second(2), |c| c.manifest = Digest([1; 32]));
-    assert_eq!(wire.agent.handle(&elsewhere), Err(Dispute::Misplaced));
+    assert_eq!(
+        wire.agent.handle(&elsewhere, |_| None),
+        Err(Dispute::Misplaced)
+    );
     wire.send();
     let foreign = Signed::sign(
         &wire.signed(second(3)).verify(&wire.key.public()).unwrap(),
         &SigningKey::from_seed(&[7; 32]),
     );
     assert!(matches!(
-        wire.agent.handle(&foreign),
+        wire.agent.handle(&foreign, |_| None),
         Err(Dispute::NotGenuine(_))
     ));
 }
@@ -174,7 +177,7 @@ fn who_was_stopped_for_a_while_may_sign_a_little_later() {
     let record = wire.sealer.seal(b"x", 0, second(3_000).mono_us);
     let signed = wire.signed(second(3_000));
     wire.receive(&record, second(3_000)).unwrap();
-    wire.agent.handle(&signed).unwrap();
+    wire.agent.handle(&signed, |_| None).unwrap();
 }
 
 #[test]

@@ -5,22 +5,26 @@ use std::collections::VecDeque;
 use sightline_protocol::capability::Capabilities;
 use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
-use sightline_protocol::id::Author;
+use sightline_protocol::id::{Author, Lane};
 use sightline_protocol::record::{Class, Header};
 use sightline_protocol::statement::Signed;
 use sightline_protocol::statements::Receipt;
+use sightline_protocol::verify::needed;
 use sightline_protocol::wire;
 
 use super::held::Held;
+use super::lanes::{AgentSays, Lanes, Outgoing, Says, TechnicianSays};
 use super::receipts::{Receipts, Turn};
 use super::{SILENCE_US, bye, seal};
-use crate::consent::{Grant, Grants, Refused, Revoker, kind};
-use crate::content::{Control, Input};
+use crate::consent::{Grant, Granted, Grants, Refused, Revoker, kind};
+use crate::content::{
+    Chat, ClipboardMessage, Control, FileMessage, Input, MARK_POINTS, ShellInput,
+};
 use crate::handshake::Established;
 use crate::now::Now;
 use crate::proof::{Dispute, Proof};
 use crate::seal::{
-    AGENT_CONTROL, AGENT_PICTURE, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
+    AGENT_CONTROL, AGENT_PICTURE, LaneId, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
 };
 
 /// How often the technician is told that input was dropped: once a second.
@@ -38,16 +42,32 @@ pub enum AgentEffect {
     Control(Vec<u8>),
     /// Do it, now, while the grant lives.
     Act(Grant<kind::Control>, Input),
+    /// What the technician wants in a terminal, of its lane's number.
+    Shell(Grant<kind::Shell>, Lane, ShellInput),
+    File(Grant<kind::Files>, FileMessage),
+    Clipboard(Grant<kind::Clipboard>, ClipboardMessage),
+    Chat(Chat),
+    /// Find out how this computer is, and say it.
+    TellFacts(Grant<kind::View>),
+    /// Show the user what the technician points at.
+    Mark(Grant<kind::View>, Vec<(i32, i32)>),
+    /// The technician's closing note.
+    Note(String),
     /// Let go of every key and button.
     ReleaseAll,
     /// The technician has this update on the canvas: the pace may go on.
-    Shown { frame: u64 },
+    Shown {
+        frame: u64,
+    },
     /// What is allowed changed: tell the user.
     Allowed(Capabilities),
     /// The relay is behind with recording (or has caught up): no pictures until then, and the user is told.
     Frozen(bool),
     /// Something was dropped; for the log.
-    Dropped { why: String, count: u64 },
+    Dropped {
+        why: String,
+        count: u64,
+    },
     /// It is over; send what is queued, then leave.
     Over(CloseCode),
 }
@@ -62,6 +82,7 @@ pub struct AgentSession {
     countersigned: Option<Signed<Checkpoint>>,
     from_control: Opener,
     from_input: Opener,
+    lanes: Lanes,
     /// The user is answering a question: no remote input until then, whatever was granted.
     prompt_open: bool,
     held: Held,
@@ -95,6 +116,7 @@ impl AgentSession {
             countersigned: None,
             from_control,
             from_input,
+            lanes: Lanes::new(established, Author::FIRST_TECHNICIAN, now),
             prompt_open: false,
             held: Held::default(),
             heard_us: now.mono_us,
@@ -135,7 +157,7 @@ impl AgentSession {
                 let header = self.control_record(record, now);
                 header.map(|header| (TECHNICIAN_CONTROL, header))
             }
-            _ => Err(format!("no {} lane is open", class.word())),
+            _ => self.beside(class, record, now),
         };
         let arrived = match result {
             Ok((lane, header)) => self.proof.arrived(lane, header.time_us, now),
@@ -154,7 +176,8 @@ impl AgentSession {
     /// The technician's checkpoint. One that does not say what arrived ends the session.
     pub fn handle_checkpoint(&mut self, signed: &Signed<Checkpoint>, now: Now) {
         self.receipts.heard(now);
-        match self.proof.handle(signed) {
+        let lanes = &mut self.lanes;
+        match self.proof.handle(signed, |lane| lanes.expect(lane)) {
             Ok(_) => self.countersigned = Some(signed.clone()),
             Err(dispute) if !self.over => self.dispute(&dispute, now),
             Err(_) => {}
@@ -269,12 +292,65 @@ impl AgentSession {
         Ok(header)
     }
 
+    /// A record on a lane beside input and control.
+    fn beside(
+        &mut self,
+        class: Class,
+        record: &[u8],
+        now: Now,
+    ) -> Result<(LaneId, Header), String> {
+        let (id, header, says) = self.lanes.open(class, record, &mut self.proof)?;
+        let done = match says {
+            Ok(says) if !self.receipts.frozen() => self.said(says, now),
+            Ok(_) => Err(FROZEN.to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = done {
+            self.proof.refuse(id, header.seq);
+            self.refuse(&why, now);
+        }
+        Ok((id, header))
+    }
+
+    fn said(&mut self, says: TechnicianSays, now: Now) -> Result<(), String> {
+        let effect = match says {
+            TechnicianSays::Shell(lane, input) => AgentEffect::Shell(self.live(now)?, lane, input),
+            TechnicianSays::File(message) => AgentEffect::File(self.live(now)?, message),
+            TechnicianSays::Clipboard(message) => AgentEffect::Clipboard(self.live(now)?, message),
+            TechnicianSays::Chat(chat) => AgentEffect::Chat(chat),
+        };
+        self.effects.push_back(effect);
+        Ok(())
+    }
+
+    fn live<C: Granted>(&self, now: Now) -> Result<Grant<C>, String> {
+        self.grants.live(now.unix_ms).map_err(|e| e.to_string())
+    }
+
+    /// The record that says this, while its capability is granted and the recording keeps up.
+    pub fn tell(&mut self, says: &AgentSays, now: Now) -> Option<Outgoing> {
+        let needed = needed(says.lane().class);
+        let allowed = needed.is_none_or(|needed| self.grants.capabilities().contains(needed));
+        let may = !self.over && allowed && !self.receipts.frozen();
+        may.then(|| self.lanes.seal(says, &mut self.proof, now))?
+    }
+
     fn control_record(&mut self, record: &[u8], now: Now) -> Result<Header, String> {
         let (header, body) = self.from_control.open(record).map_err(|e| e.to_string())?;
         match wire::decode(&body).map_err(|e| e.to_string())? {
             Control::Shown { frame } => self.effects.push_back(AgentEffect::Shown { frame }),
             Control::Ping { number } => self.say(&Control::Pong { number }, now),
             Control::Bye { code } => self.close(CloseCode::from_number(code)),
+            Control::AskFacts => match self.live(now) {
+                Ok(grant) => self.effects.push_back(AgentEffect::TellFacts(grant)),
+                Err(why) => self.refuse(&why, now),
+            },
+            Control::Mark { points } if points.len() <= MARK_POINTS => match self.live(now) {
+                Ok(grant) => self.effects.push_back(AgentEffect::Mark(grant, points)),
+                Err(why) => self.refuse(&why, now),
+            },
+            Control::Mark { .. } => return Err("a mark of too many points".to_owned()),
+            Control::Note { text } => self.effects.push_back(AgentEffect::Note(text)),
             // Nothing was asked of it; an answer is no offence.
             Control::Pong { .. } => {}
             Control::Grants { .. } | Control::Refused { .. } => {

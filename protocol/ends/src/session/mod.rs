@@ -4,12 +4,14 @@
 mod agent;
 mod echo;
 mod held;
+mod lanes;
 mod receipts;
 mod technician;
 #[cfg(test)]
 mod tests;
 
 pub use agent::{AgentEffect, AgentSession};
+pub use lanes::{AgentSays, Outgoing, TechnicianSays};
 pub use receipts::{GIVE_UP_US, LIMIT_US};
 pub use technician::{TechnicianEffect, TechnicianSession};
 

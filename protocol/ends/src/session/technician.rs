@@ -8,17 +8,20 @@ use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::Author;
 use sightline_protocol::record::{Class, Header};
 use sightline_protocol::statement::Signed;
+use sightline_protocol::verify::needed;
 use sightline_protocol::wire;
 
 use super::echo::OwnMoves;
 use super::held::Held;
+use super::lanes::{AgentSays, Lanes, Outgoing, Says, TechnicianSays};
 use super::{bye, seal};
 use crate::content::{Control, Input, Scene};
 use crate::handshake::Established;
 use crate::now::Now;
 use crate::proof::{Dispute, Proof};
 use crate::seal::{
-    AGENT_CONTROL, AGENT_PICTURE, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
+    AGENT_CONTROL, AGENT_FACTS, AGENT_PICTURE, LaneId, Opener, Sealer, TECHNICIAN_CONTROL,
+    TECHNICIAN_INPUT,
 };
 
 /// What the technician's shell has to do.
@@ -26,6 +29,8 @@ use crate::seal::{
 pub enum TechnicianEffect {
     /// Show it.
     Scene(Scene),
+    /// What else the agent says.
+    Said(AgentSays),
     /// What the user allows changed.
     Allowed {
         capabilities: Capabilities,
@@ -42,6 +47,12 @@ pub enum TechnicianEffect {
     Over(CloseCode),
 }
 
+/// Whether a record of class *picture* says that it is on the facts lane.
+fn is_facts(record: &[u8]) -> bool {
+    let head = record.first_chunk().map(Header::parse);
+    matches!(head, Some(Ok(header)) if header.lane == AGENT_FACTS.lane)
+}
+
 pub struct TechnicianSession {
     allowed: Capabilities,
     control: Sealer,
@@ -49,6 +60,7 @@ pub struct TechnicianSession {
     proof: Proof,
     from_control: Opener,
     from_picture: Opener,
+    lanes: Lanes,
     /// The ping on its way: its number and when it went.
     ping: Option<(u64, u64)>,
     pings: u64,
@@ -77,6 +89,7 @@ impl TechnicianSession {
             proof,
             from_control,
             from_picture,
+            lanes: Lanes::new(established, Author::AGENT, now),
             ping: None,
             pings: 0,
             held: Held::default(),
@@ -96,12 +109,14 @@ impl TechnicianSession {
             return;
         }
         let understood = match class {
-            Class::Picture => self.picture(record).map(|header| (AGENT_PICTURE, header)),
+            Class::Picture if !is_facts(record) => {
+                self.picture(record).map(|header| (AGENT_PICTURE, header))
+            }
             Class::Control => {
                 let header = self.control_record(record, now);
                 header.map(|header| (AGENT_CONTROL, header))
             }
-            _ => Err(()),
+            _ => self.beside(class, record),
         };
         let Ok((lane, header)) = understood else {
             return self.leave(CloseCode::ProtocolViolation, now);
@@ -116,7 +131,8 @@ impl TechnicianSession {
         if self.over {
             return;
         }
-        if let Err(dispute) = self.proof.handle(signed) {
+        let lanes = &mut self.lanes;
+        if let Err(dispute) = self.proof.handle(signed, |lane| lanes.expect(lane)) {
             self.dispute(&dispute, now);
         }
     }
@@ -151,6 +167,43 @@ impl TechnicianSession {
         Ok(header)
     }
 
+    fn beside(&mut self, class: Class, record: &[u8]) -> Result<(LaneId, Header), ()> {
+        let opened = self.lanes.open(class, record, &mut self.proof);
+        let (id, header, says) = opened.map_err(|_| ())?;
+        self.effects
+            .push_back(TechnicianEffect::Said(says.map_err(|_| ())?));
+        Ok((id, header))
+    }
+
+    /// The record that says this; `None` when it is not allowed. (The agent checks again.)
+    pub fn tell(&mut self, says: &TechnicianSays, now: Now) -> Option<Outgoing> {
+        let needed = needed(says.lane().class);
+        let allowed = needed.is_none_or(|needed| self.allowed.contains(needed));
+        let may = !self.over && allowed;
+        may.then(|| self.lanes.seal(says, &mut self.proof, now))?
+    }
+
+    /// Asks how the computer is; answered by [`AgentSays::Facts`].
+    pub fn ask_facts(&mut self, now: Now) {
+        self.say_while_open(&Control::AskFacts, now);
+    }
+
+    /// Points there, or draws.
+    pub fn mark(&mut self, points: Vec<(i32, i32)>, now: Now) {
+        self.say_while_open(&Control::Mark { points }, now);
+    }
+
+    /// The closing note.
+    pub fn note(&mut self, text: String, now: Now) {
+        self.say_while_open(&Control::Note { text }, now);
+    }
+
+    fn say_while_open(&mut self, message: &Control, now: Now) {
+        if !self.over {
+            self.say(message, now);
+        }
+    }
+
     fn control_record(&mut self, record: &[u8], now: Now) -> Result<Header, ()> {
         let (header, body) = self.from_control.open(record).map_err(|_| ())?;
         match wire::decode(&body).map_err(|_| ())? {
@@ -169,7 +222,10 @@ impl TechnicianSession {
             Control::Refused { why } => self.effects.push_back(TechnicianEffect::Refused(why)),
             Control::Bye { code } => self.close(CloseCode::from_number(code)),
             Control::Ping { number } => self.say(&Control::Pong { number }, now),
-            Control::Shown { .. } => return Err(()),
+            Control::Shown { .. }
+            | Control::AskFacts
+            | Control::Mark { .. }
+            | Control::Note { .. } => return Err(()),
         }
         Ok(header)
     }
@@ -200,9 +256,7 @@ impl TechnicianSession {
 
     /// Everything up to update `frame` is on the canvas.
     pub fn shown(&mut self, frame: u64, now: Now) {
-        if !self.over {
-            self.say(&Control::Shown { frame }, now);
-        }
+        self.say_while_open(&Control::Shown { frame }, now);
     }
 
     /// Measures the round trip; answered by [`TechnicianEffect::RoundTrip`].

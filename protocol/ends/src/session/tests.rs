@@ -2,12 +2,16 @@
 
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::Lane;
 use sightline_protocol::record::Class;
 
-use super::{AgentEffect, AgentSession, TechnicianEffect, TechnicianSession, seal_update};
-use crate::content::{Input, Scene};
+use super::{
+    AgentEffect, AgentSays, AgentSession, TechnicianEffect, TechnicianSays, TechnicianSession,
+    seal_update,
+};
+use crate::content::{Input, Scene, ShellInput, ShellOutput};
 use crate::now::Now;
-use crate::seal::AGENT_CONTROL;
+use crate::seal::{AGENT_CONTROL, FIRST_TERMINAL, TERMINALS};
 use crate::testing::{START, all, plan};
 
 const KEY: Input = Input::Key {
@@ -16,7 +20,7 @@ const KEY: Input = Input::Key {
 };
 
 fn both(granted: Capabilities) -> (AgentSession, TechnicianSession) {
-    let (agent, technician) = plan().meet().establish(granted);
+    let (agent, technician) = plan().of_tier(3).meet().establish(granted);
     (
         AgentSession::new(&agent, START),
         TechnicianSession::new(&technician, START),
@@ -92,6 +96,93 @@ fn without_a_live_grant_nothing_acts() {
         agent.end(CloseCode::StoppedByUser, START);
         START
     });
+}
+
+const TERMINAL: Lane = Lane(FIRST_TERMINAL);
+
+fn open() -> TechnicianSays {
+    let input = ShellInput::Open {
+        columns: 80,
+        rows: 24,
+        term: "xterm".into(),
+        command: String::new(),
+    };
+    TechnicianSays::Shell(TERMINAL, input)
+}
+
+#[test]
+fn a_terminal_opens_with_a_grant_and_not_without() {
+    let (mut agent, mut technician) = both(all());
+    let opening = technician.tell(&open(), START).unwrap();
+    agent.handle_record(Class::Shell, &opening.record, START);
+    assert!(matches!(
+        agent.poll_effect(),
+        Some(AgentEffect::Shell(_, TERMINAL, ShellInput::Open { .. }))
+    ));
+    let view = Capabilities::of(&[Capability::View]);
+    agent.narrow(view, "taken back", START);
+    effects(&mut agent);
+    let typed = TechnicianSays::Shell(TERMINAL, ShellInput::Data(b"id".into()));
+    let typed = technician.tell(&typed, START).unwrap();
+    agent.handle_record(Class::Shell, &typed.record, START);
+    let seen = effects(&mut agent);
+    assert_eq!(drops(&seen), 1);
+    assert!(!seen.iter().any(|e| matches!(e, AgentEffect::Shell(..))));
+    let output = AgentSays::Shell(TERMINAL, ShellOutput::Data(b"uid=0".into()));
+    assert_eq!(agent.tell(&output, START), None, "nothing is sealed either");
+    let facts = AgentSays::Facts(Box::default());
+    assert!(agent.tell(&facts, START).is_some(), "view is still granted");
+}
+
+#[test]
+fn a_checkpoint_may_overtake_the_first_record_of_a_lane() {
+    let (mut agent, mut technician) = both(all());
+    let opening = technician.tell(&open(), START).unwrap();
+    let later = START.after_ms(1_000);
+    let checkpoint = technician.checkpoint(later).unwrap();
+    agent.handle_checkpoint(&checkpoint, later);
+    agent.handle_record(Class::Shell, &opening.record, later);
+    let seen = effects(&mut agent);
+    assert!(!seen.iter().any(|e| matches!(e, AgentEffect::Over(_))));
+    assert_eq!(drops(&seen), 0);
+}
+
+#[test]
+fn a_lane_that_does_not_exist_ends_the_session() {
+    let (mut agent, mut technician) = both(all());
+    let TechnicianSays::Shell(_, input) = open() else {
+        panic!("it is a terminal")
+    };
+    let beyond = TechnicianSays::Shell(Lane(FIRST_TERMINAL + TERMINALS), input);
+    let record = technician.tell(&beyond, START).unwrap().record;
+    agent.handle_record(Class::Shell, &record, START);
+    let over = AgentEffect::Over(CloseCode::ProtocolViolation);
+    assert!(
+        effects(&mut agent)
+            .iter()
+            .any(|e| format!("{e:?}") == format!("{over:?}"))
+    );
+}
+
+#[test]
+fn facts_come_with_the_pictures_key_and_are_no_picture() {
+    let (mut agent, mut technician) = both(all());
+    technician.ask_facts(START);
+    let Some(TechnicianEffect::Control(asked)) = technician.poll_effect() else {
+        panic!("it must ask")
+    };
+    agent.handle_record(Class::Control, &asked, START);
+    assert!(matches!(
+        agent.poll_effect(),
+        Some(AgentEffect::TellFacts(_))
+    ));
+    let facts = AgentSays::Facts(Box::default());
+    let told = agent.tell(&facts, START).unwrap();
+    technician.handle_record(Class::Picture, &told.record, START);
+    assert_eq!(
+        technician.poll_effect(),
+        Some(TechnicianEffect::Said(facts))
+    );
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn list(source: &mut Source) -> anyhow::Result<BTreeMap<u32, Shell>> {
                 columns,
                 rows,
                 term,
+                ..
             }) => (shell.columns, shell.rows, shell.term) = (columns, rows, term),
             Content::ShellOutput(ShellOutput::Opened { program }) => shell.program = program,
             _ => {}

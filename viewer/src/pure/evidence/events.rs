@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use sightline_ends::content::{Button, Chat, Control, Direction, FileNote, Input, Scene};
+use sightline_ends::content::{
+    Button, Chat, ClipboardMessage, Control, Direction, FileMessage, FileNote, Input, Scene,
+};
 use sightline_ends::replay::Content;
 use sightline_protocol::record::{Class, Header};
 
@@ -71,8 +73,11 @@ impl Events {
             Content::Chat(Chat::Say { text }) => {
                 self.say(Event::new(header, "chat", text.as_str()))
             }
-            Content::File(note) => self.say(file(header, note)),
-            Content::Sealed | Content::Undefined => {
+            Content::File(FileMessage::Placed { note, .. }) => self.say(file(header, note)),
+            Content::File(_) => {}
+            Content::Clipboard(message) => self.clipboard(header, message),
+            Content::Facts(_) => self.say(Event::new(header, "facts", "the computer's state")),
+            Content::Sealed => {
                 Count::add(self.closed.entry(header.class).or_default(), header, 0);
             }
         }
@@ -232,7 +237,28 @@ impl Events {
                 let sentence = sightline_protocol::close::CloseCode::from_number(*code).sentence();
                 self.say(Event::new(header, "bye", sentence).with("sightline.close", *code));
             }
-            Control::Shown { .. } | Control::Ping { .. } | Control::Pong { .. } => {}
+            Control::AskFacts => self.say(Event::new(header, "facts-asked", "")),
+            Control::Note { text } => self.say(Event::new(header, "note", text.as_str())),
+            Control::Shown { .. }
+            | Control::Mark { .. }
+            | Control::Ping { .. }
+            | Control::Pong { .. } => {}
+        }
+    }
+
+    fn clipboard(&mut self, header: &Header, message: &ClipboardMessage) {
+        if let ClipboardMessage::Note {
+            form,
+            bytes,
+            sha256,
+            ..
+        } = message
+        {
+            let text = format!("{bytes} bytes of {form:?}").to_lowercase();
+            let event = Event::new(header, "clipboard", text)
+                .with("file.size", *bytes)
+                .with("file.hash.sha256", sha256.to_string());
+            self.say(event);
         }
     }
 }

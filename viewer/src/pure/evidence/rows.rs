@@ -16,7 +16,7 @@ Fields of --jsonl (one event a line), and the columns of --csv:
   event.sequence                counts the events of this file from 0
   event.action                  began, screen, window, pictures, typed, click, pointing, chat, file, shell-open,
                                 shell-opened, shell-input, shell-output, shell-resize, shell-close, shell-exit,
-                                grants, refused, bye, sealed, ended
+                                shell-failed, clipboard, facts-asked, facts, note, grants, refused, bye, sealed, ended
   message                       the text: the window's title, the terminal's lines, the keys typed, …
   user.name                     the author: the technician's name, or `agent`
   sightline.author_fingerprint  of the author's key
@@ -26,7 +26,8 @@ Fields of --jsonl (one event a line), and the columns of --csv:
   sightline.offset_us           microseconds since the session's start
   and by action: sightline.typed (the text after corrections), sightline.updates, .bytes, .records, .until_us,
   .movements, .width, .height, .columns, .rows, .term, .button, .x, .y, .allowed, .close, .direction, .reason,
-  .ticket, .consent, .granted, .organisation, file.name, file.size, file.hash.sha256, process.exit_code.
+  .ticket, .consent, .granted, .organisation, file.name, file.size, file.hash.sha256, process.exit_code,
+  process.command_line.
 In --csv these last ones stand as one JSON object in the column `details`. An event `sealed` says how much of a class this key
 does not open. Typed text is exported as it was typed, passwords too: keep the export as safe as the recording.";
 

@@ -54,10 +54,16 @@ impl Shells {
                 columns,
                 rows,
                 term,
+                command,
             } => {
-                out.push(size("shell-open", columns, rows).with("sightline.term", term.as_str()));
+                let open = size("shell-open", columns, rows).with("sightline.term", term.as_str());
+                out.push(match command.is_empty() {
+                    true => open,
+                    false => open.with("process.command_line", command.as_str()),
+                });
             }
             ShellInput::Resize { columns, rows } => out.push(size("shell-resize", columns, rows)),
+            ShellInput::Seen { .. } => {}
             ShellInput::Close => out.push(Event::new(header, "shell-close", "")),
             ShellInput::Data(bytes) => {
                 terminal.input_from = Some(*header);
@@ -91,6 +97,9 @@ impl Shells {
                     Event::new(header, "shell-exit", format!("exit code {code}"))
                         .with("process.exit_code", *code),
                 );
+            }
+            ShellOutput::Failed { why } => {
+                out.push(Event::new(header, "shell-failed", why.as_str()));
             }
             ShellOutput::Data(bytes) => {
                 let terminal = self.0.entry(lane).or_default();
