@@ -92,6 +92,21 @@ pub struct Pause {
     pub to: Option<Moment>,
 }
 
+/// A terminal that was open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terminal {
+    /// Its lane.
+    pub number: u32,
+    /// What it ran; empty: the user's shell.
+    pub command: String,
+    pub from: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Moment>,
+    /// Its exit code, or 128 + the number of a signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+}
+
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -142,6 +157,8 @@ pub struct History {
     pub changes: Vec<Change>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pauses: Vec<Pause>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub terminals: Vec<Terminal>,
     proof: Proof,
 }
 
@@ -185,6 +202,7 @@ impl History {
             note: String::new(),
             changes: Vec::new(),
             pauses: Vec::new(),
+            terminals: Vec::new(),
             proof: Proof {
                 manifest: from.manifest.to_string(),
                 agent: from.agent.to_string(),
@@ -205,6 +223,25 @@ impl History {
     pub fn text(&self) -> String {
         let body = toml::to_string(self).expect("texts, numbers and tables");
         format!("{HEAD}{body}")
+    }
+
+    /// A terminal was opened.
+    pub fn shell_opened(&mut self, number: u32, command: String, from: Moment) {
+        self.terminals.push(Terminal {
+            number,
+            command,
+            from,
+            to: None,
+            exit_code: None,
+        });
+    }
+
+    /// Its program ended.
+    pub fn shell_ended(&mut self, number: u32, code: i32, at: Moment) {
+        let of = self.terminals.iter_mut();
+        if let Some(terminal) = of.rev().find(|terminal| terminal.number == number) {
+            (terminal.to, terminal.exit_code) = (Some(at), Some(code));
+        }
     }
 
     /// The session ended, for this reason.

@@ -11,6 +11,7 @@ use sightline::io::evidence::search::{self, SearchArgs};
 use sightline::io::info;
 use sightline::io::org::{self, OrgCommand};
 use sightline::io::replay::{self, ReplayOptions};
+use sightline::io::shell::{self, ShellOptions};
 use sightline::io::status;
 use sightline::io::verify::{self, VerifyArgs};
 use sightline::pure::evidence::rows;
@@ -41,6 +42,10 @@ enum Command {
     Connect(ConnectArgs),
     /// Technician: the sessions that run on this computer.
     Status,
+    /// Technician: a terminal on the user's computer. A line that begins with ~? shows what else you can type.
+    ///
+    /// In a session that runs, or in one of its own, for which it asks for the code.
+    Shell(ShellArgs),
     /// Technician: how the user's computer is, in a session that runs.
     Info(JoinArgs),
     /// Auditor: watch a recording.
@@ -79,6 +84,70 @@ enum Command {
         #[command(subcommand)]
         command: OrgCommand,
     },
+}
+
+/// How a command makes a session of its own when none runs.
+#[derive(Args)]
+struct OwnSession {
+    /// Your technician's file.
+    ///
+    /// Default: ~/.config/sightline/me.technician
+    #[arg(long = "as", env = "SIGHTLINE_AS", value_name = "FILE")]
+    technician: Option<PathBuf>,
+    /// Where the code comes from: `-` reads it from standard input.
+    #[arg(long, value_name = "-", value_parser = only_dash)]
+    code: Option<String>,
+    /// Why, in a few words; the user reads it.
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = reason)]
+    reason: String,
+    /// The ticket's number; the user reads it, and it is signed into the record.
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = ticket)]
+    ticket: String,
+}
+
+impl OwnSession {
+    fn options(self, ask: Capabilities) -> ConnectOptions {
+        ConnectOptions {
+            technician: self.technician,
+            code_from_stdin: self.code.is_some(),
+            ask,
+            reason: self.reason,
+            ticket: self.ticket,
+            fullscreen: false,
+            one_to_one: false,
+            close_window: true,
+            no_window: true,
+        }
+    }
+}
+
+#[derive(Args)]
+struct ShellArgs {
+    #[command(flatten)]
+    join: JoinArgs,
+    /// Come back to a terminal that was left running (~d): of this number, or the newest.
+    #[arg(long, value_name = "NUMBER", num_args = 0..=1, conflicts_with = "command")]
+    attach: Option<Option<u32>>,
+    /// Say which terminals are open.
+    #[arg(long, conflicts_with_all = ["attach", "command"])]
+    list: bool,
+    /// What the user's shell is to run instead of waiting for commands: `sightline shell -- df -h`.
+    #[arg(last = true)]
+    command: Vec<String>,
+    #[command(flatten)]
+    own: OwnSession,
+}
+
+impl ShellArgs {
+    fn options(self) -> ShellOptions {
+        ShellOptions {
+            session: self.join.session,
+            attach: self.attach,
+            list: self.list,
+            command: self.command.join(" "),
+            connect: self.own.options(Capabilities::of(&[Capability::Shell])),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -245,6 +314,7 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
             return Ok(exit::code(code));
         }
         Command::Status => status::run(report)?,
+        Command::Shell(args) => return shell::run(&args.options(), report),
         Command::Info(join) => info::run(join.session.as_deref(), report)?,
         Command::Export(args) => export::run(&args, report)?,
         Command::Search(args) => return search::run(&args, report),

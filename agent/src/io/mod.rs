@@ -13,4 +13,5 @@ mod people;
 mod picture;
 mod session;
 pub mod share;
+mod shells;
 mod stop;

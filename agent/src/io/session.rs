@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::json;
-use sightline_ends::content::{CHAT_CAP, Chat};
+use sightline_ends::content::{CHAT_CAP, Chat, ShellOutput};
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{AGENT_CONTROL, AGENT_PICTURE, LaneId};
 use sightline_ends::session::{AgentEffect, AgentSays, AgentSession};
@@ -28,6 +28,7 @@ use super::facts::FactsFinder;
 use super::hands::HandsThread;
 use super::history::Keeper;
 use super::picture::{FromPicture, PictureFailure, PictureStats, PictureThread};
+use super::shells::{ShellEvent, Shells};
 use super::stop::Stop;
 use crate::platform::{self, Backend, DesktopError, Indicator, Watching};
 
@@ -87,6 +88,7 @@ struct Running<'a> {
     said: mpsc::Receiver<AgentSays>,
     writers: Writers,
     facts: FactsFinder,
+    shells: Shells,
     /// What came while the recording was behind and must not be dropped for it, in order.
     waiting: VecDeque<(Class, Bytes)>,
     waiting_bytes: usize,
@@ -186,6 +188,7 @@ async fn start<'a>(
     Ok(Running {
         writers: Writers::new(broker.link.clone(), session),
         facts: FactsFinder::default(),
+        shells: Shells::new(established.technician_name.clone(), says.clone()),
         says,
         said,
         waiting: VecDeque::new(),
@@ -360,8 +363,36 @@ impl Running<'_> {
     }
 
     fn say(&mut self, says: &AgentSays) {
+        if let AgentSays::Shell(lane, ShellOutput::Exited { code }) = says {
+            let event = self.shells.ended(*lane, *code);
+            self.shell_event(event);
+        }
         if let Some(outgoing) = self.machine.tell(says, self.clock.now()) {
             self.writers.send(outgoing);
+        }
+    }
+
+    /// The user sees that a shell is open, and finds it in the history.
+    fn shell_event(&mut self, event: ShellEvent) {
+        let now = Moment::at(self.clock.now().unix_ms);
+        let technician = &self.watching.technician;
+        match event {
+            ShellEvent::Opened { lane, command } => {
+                let command = harmless(&command, CHAT_CAP);
+                let words = match command.is_empty() {
+                    true => format!("{technician} opened a terminal."),
+                    false => format!("{technician} runs: {command}"),
+                };
+                let facts = json!({ "terminal": lane.0, "command": command });
+                self.report.say("shell_opened", facts, words);
+                self.write(|history| history.shell_opened(lane.0, command, now));
+            }
+            ShellEvent::Ended { lane, code } => {
+                let words = format!("A terminal of {technician} was closed.");
+                let facts = json!({ "terminal": lane.0, "exit_code": code });
+                self.report.say("shell_ended", facts, words);
+                self.write(|history| history.shell_ended(lane.0, code, now));
+            }
         }
     }
 
@@ -437,7 +468,11 @@ impl Running<'_> {
                     hands.release_all();
                 }
             }
-            AgentEffect::Shell(..) => {}
+            AgentEffect::Shell(grant, lane, input) => {
+                if let Some(event) = self.shells.input(grant, lane, input) {
+                    self.shell_event(event);
+                }
+            }
             AgentEffect::File(..) => {}
             AgentEffect::Clipboard(..) => {}
             AgentEffect::TellFacts(grant) => self.facts.find(grant, self.says.clone()),
@@ -511,6 +546,9 @@ impl Running<'_> {
         if !allowed.contains(Capability::View) {
             self.picture = None;
         }
+        if !allowed.contains(Capability::Shell) {
+            self.shells.hang_up();
+        }
         self.watching.allowed = allowed;
         self.show();
         let facts = json!({ "allowed": allowed.to_string() });
@@ -529,6 +567,7 @@ impl Running<'_> {
         let picture = self.picture.take();
         let stats = picture.as_ref().map(PictureThread::stats);
         drop(picture);
+        self.shells.hang_up();
         let hands = self.hands.take();
         // Waits until every key is released.
         let _ = tokio::task::spawn_blocking(move || drop(hands)).await;

@@ -39,7 +39,7 @@ const WRONG_GUESSES: u32 = 3;
 
 /// What this agent can do for a technician today.
 fn offered() -> Capabilities {
-    Capabilities::of(&[Capability::View, Capability::Control])
+    Capabilities::of(&[Capability::View, Capability::Control, Capability::Shell])
 }
 
 struct Share<'a> {

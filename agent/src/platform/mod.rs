@@ -10,6 +10,8 @@ mod choice;
 pub mod facts;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(unix)]
+pub mod pty;
 #[cfg(target_os = "linux")]
 pub mod scrap;
 #[cfg(target_os = "linux")]

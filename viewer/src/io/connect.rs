@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::interrupt::Interrupt;
 use super::live::{self, Live};
+use super::local::Server;
 use super::technician::{self, Technician};
 use super::window::{self, Options};
 use super::{handshake, window::Scale};
@@ -37,55 +38,108 @@ pub struct ConnectOptions {
     pub no_window: bool,
 }
 
+/// A session that was made, before anything shows it.
+struct Reached {
+    broker: Broker,
+    established: Box<Established>,
+    clock: Clock,
+    interrupt: Interrupt,
+    /// Where commands join; none if there is no place for its socket.
+    server: Option<Server>,
+}
+
 /// Runs until the session is over and its window closed; says why it ended.
 pub fn run(options: ConnectOptions, report: Report) -> anyhow::Result<CloseCode> {
     if !options.no_window && !window::has_display() {
         return Ok(CloseCode::NoDesktop);
     }
-    let path = options
-        .technician
-        .clone()
-        .unwrap_or_else(technician::default_path);
-    let technician = read_technician(&path)?;
-    if technician.credential.expires_ms <= unix_ms() {
-        return Ok(CloseCode::CredentialExpired);
-    }
-    let Some(code) = ask_code(&options)? else {
-        return Ok(CloseCode::TechnicianLeft);
-    };
-    let clock = Clock::default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    let interrupt = runtime.block_on(async { Interrupt::listen() });
-    let reached = reach(&technician, code, &options, clock, report, &interrupt);
-    let asked = runtime.block_on(reached);
-    let (broker, established) = match asked {
+    let runtime = runtime()?;
+    let reached = match begin(&runtime, &options, report)? {
         Ok(reached) => reached,
         Err(code) => {
-            if asks_in_window(&options) {
+            if code != CloseCode::TechnicianLeft && asks_in_window(&options) {
                 tell_in_window(code)?;
             }
             return Ok(code);
         }
     };
     let outcome = if options.no_window {
-        hold(&runtime, broker, established, clock, report, interrupt)
+        hold(&runtime, reached, report)
     } else {
-        show(
-            &runtime,
-            broker,
-            established,
-            clock,
-            &options,
-            report,
-            interrupt,
-        )
+        show(&runtime, reached, &options, report)
     };
     // The window closes at once; the farewell to the relay goes on in the background, within its own limit.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     outcome
+}
+
+/// Makes a session that lasts while commands use it, and runs it in the background; its end says why. A code instead:
+/// there is no session, for that reason.
+pub fn run_for_commands(
+    runtime: &tokio::runtime::Runtime,
+    options: &ConnectOptions,
+    report: Report,
+) -> anyhow::Result<Result<tokio::task::JoinHandle<CloseCode>, CloseCode>> {
+    let reached = begin(runtime, options, report)?;
+    Ok(reached.map(|reached| {
+        let (_no_hands, did) = mpsc::unbounded_channel();
+        runtime.spawn(live::run(Live {
+            broker: reached.broker,
+            established: reached.established,
+            clock: reached.clock,
+            report,
+            window: None,
+            did,
+            close_window: true,
+            only_for_commands: true,
+            interrupt: reached.interrupt,
+            server: reached.server,
+        }))
+    }))
+}
+
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?)
+}
+
+/// From the technician's file and a code to a session that the user allowed.
+fn begin(
+    runtime: &tokio::runtime::Runtime,
+    options: &ConnectOptions,
+    report: Report,
+) -> anyhow::Result<Result<Reached, CloseCode>> {
+    let path = options
+        .technician
+        .clone()
+        .unwrap_or_else(technician::default_path);
+    let technician = read_technician(&path)?;
+    if technician.credential.expires_ms <= unix_ms() {
+        return Ok(Err(CloseCode::CredentialExpired));
+    }
+    let Some(code) = ask_code(options)? else {
+        return Ok(Err(CloseCode::TechnicianLeft));
+    };
+    let clock = Clock::default();
+    let interrupt = runtime.block_on(async { Interrupt::listen() });
+    let reached = reach(&technician, code, options, clock, report, &interrupt);
+    let reached = runtime.block_on(reached);
+    let (broker, established) = match reached {
+        Ok(reached) => reached,
+        Err(code) => return Ok(Err(code)),
+    };
+    let _context = runtime.enter();
+    let server = Server::start();
+    let server = server.inspect_err(|error| tracing::warn!("other commands cannot join: {error}"));
+    Ok(Ok(Reached {
+        broker,
+        established,
+        clock,
+        interrupt,
+        server: server.ok(),
+    }))
 }
 
 fn read_technician(path: &Path) -> anyhow::Result<Technician> {
@@ -217,40 +271,43 @@ fn tell_in_window(code: CloseCode) -> anyhow::Result<()> {
 /// Holds the session without a window, for the commands that join it.
 fn hold(
     runtime: &tokio::runtime::Runtime,
-    broker: Broker,
-    established: Box<Established>,
-    clock: Clock,
+    reached: Reached,
     report: Report,
-    interrupt: Interrupt,
 ) -> anyhow::Result<CloseCode> {
     report.say(
         "holding",
-        json!({ "computer": established.computer }),
+        json!({ "computer": reached.established.computer }),
         "The session runs. `sightline status` shows it, other commands join it; Ctrl-C ends it.",
     );
     let (_no_hands, did) = mpsc::unbounded_channel();
     let live = Live {
-        broker,
-        established,
-        clock,
+        broker: reached.broker,
+        established: reached.established,
+        clock: reached.clock,
         report,
         window: None,
         did,
         close_window: true,
-        interrupt,
+        only_for_commands: false,
+        interrupt: reached.interrupt,
+        server: reached.server,
     };
     Ok(runtime.block_on(live::run(live)))
 }
 
 fn show(
     runtime: &tokio::runtime::Runtime,
-    broker: Broker,
-    established: Box<Established>,
-    clock: Clock,
+    reached: Reached,
     options: &ConnectOptions,
     report: Report,
-    interrupt: Interrupt,
 ) -> anyhow::Result<CloseCode> {
+    let Reached {
+        broker,
+        established,
+        clock,
+        interrupt,
+        server,
+    } = reached;
     let title = format!("{} – Sightline", established.computer);
     let window_options = Options {
         title,
@@ -276,7 +333,9 @@ fn show(
                 window: Some(window),
                 did,
                 close_window,
+                only_for_commands: false,
                 interrupt,
+                server,
             };
             *session
                 .lock()

@@ -28,10 +28,14 @@ pub struct Decoding {
 }
 
 impl Decoding {
-    pub fn start(window: WindowHandle) -> Decoding {
+    /// Without a window nobody looks, but the agent is answered: what it shows is recorded.
+    pub fn start(window: Option<WindowHandle>) -> Decoding {
         let (scenes, waiting) = std_mpsc::channel();
         let (done, decoded) = mpsc::unbounded_channel();
-        let thread = spawn_blocking(move || decode(&window, &waiting, &done));
+        let thread = spawn_blocking(move || match &window {
+            Some(window) => decode(window, &waiting, &done),
+            None => pass_over(&waiting, &done),
+        });
         Decoding {
             scenes: Some(scenes),
             decoded,
@@ -90,6 +94,20 @@ fn decode(
             window.await_seen();
         }
         if done.send(window.scene(&scene)).is_err() {
+            return;
+        }
+    }
+}
+
+fn pass_over(scenes: &std_mpsc::Receiver<Scene>, done: &mpsc::UnboundedSender<Decoded>) {
+    for scene in scenes {
+        let ended = match scene {
+            Scene::Update {
+                frame, last: true, ..
+            } => Some(frame),
+            _ => None,
+        };
+        if done.send(Ok(ended)).is_err() {
             return;
         }
     }

@@ -2,16 +2,13 @@
 //! doings to the lanes.
 
 mod clients;
+mod shells;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-<<<<<<< HEAD
-use sightline_ends::content::Input;
-=======
-use sightline_ends::content::{CHAT_CAP, Chat, Input, Scene};
->>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
+use sightline_ends::content::{CHAT_CAP, Chat, Input};
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
 use sightline_ends::session::{
@@ -22,6 +19,7 @@ use sightline_link::{Arrived, Broker, FromLane, LaneWriter, Link, LinkError, rea
 use sightline_program::clock::Clock;
 use sightline_program::report::{Report, sentence};
 use sightline_protocol::broker::{FromRelay, LaneOpening};
+use sightline_protocol::capability::Capability;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::SessionId;
 use tokio::sync::mpsc;
@@ -32,6 +30,7 @@ use super::interrupt::Interrupt;
 use super::local::{ClientId, FromCommand, FromHolder, Joined, Server, VERSION, Welcome};
 use super::window::{Bar, Did, WindowHandle};
 use clients::Clients;
+use shells::{Shells, Todo};
 
 /// Records of the agent that may wait for the window; beyond it the lane waits, and by the acknowledgements the agent.
 const INBOX: usize = 64;
@@ -57,7 +56,11 @@ pub struct Live {
     pub did: mpsc::UnboundedReceiver<Did>,
     /// Close the window when the session ends, whoever ended it.
     pub close_window: bool,
+    /// Leave when the last command that joined has left and no terminal runs.
+    pub only_for_commands: bool,
     pub interrupt: Interrupt,
+    /// Where commands join; none if there is no place for its socket.
+    pub server: Option<Server>,
 }
 
 enum Happened {
@@ -86,16 +89,13 @@ struct Running {
     machine: TechnicianSession,
     clock: Clock,
     report: Report,
-<<<<<<< HEAD
-    window: WindowHandle,
-    decoding: Decoding,
-=======
     window: Option<WindowHandle>,
+    decoding: Decoding,
     /// Where commands join; none if there is no place for its socket.
     server: Option<Server>,
     clients: Clients,
+    shells: Shells,
     lanes: BTreeMap<LaneId, LaneWriter>,
->>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
     bar: Bar,
     did: mpsc::UnboundedReceiver<Did>,
     from_lanes: mpsc::Receiver<FromLane>,
@@ -107,6 +107,7 @@ struct Running {
     happened_at_ping: u64,
     stats: Stats,
     close_window: bool,
+    only_for_commands: bool,
     interrupt: Interrupt,
 }
 
@@ -150,19 +151,14 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         round_trip: None,
         note: None,
     };
-<<<<<<< HEAD
-    live.window.bar(bar.clone());
-    let decoding = Decoding::start(live.window.clone());
-=======
     if let Some(window) = &live.window {
         window.bar(bar.clone());
     }
-    let server = Server::start();
-    let server = server.inspect_err(|error| tracing::warn!("other commands cannot join: {error}"));
->>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
+    let decoding = Decoding::start(live.window.clone());
     Ok(Running {
-        server: server.ok(),
+        server: live.server,
         clients: Clients::default(),
+        shells: Shells::default(),
         lanes: BTreeMap::new(),
         broker: live.broker,
         link,
@@ -182,6 +178,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         happened_at_ping: 0,
         stats: Stats::default(),
         close_window: live.close_window,
+        only_for_commands: live.only_for_commands,
         interrupt: live.interrupt,
     })
 }
@@ -375,16 +372,7 @@ impl Running {
 
     fn decoded(&mut self, decoded: Decoded) {
         let now = self.clock.now();
-<<<<<<< HEAD
         match decoded {
-=======
-        // Without a window nobody looks, but the agent is answered: what it shows is recorded.
-        let taken = match &self.window {
-            Some(window) => window.scene(scene),
-            None => Ok(last_of(scene)),
-        };
-        match taken {
->>>>>>> 0f7085e (Lanes for terminals, files, clipboard, chat and facts; commands join a running session; sightline info)
             Ok(Some(frame)) => {
                 self.stats.updates += 1;
                 self.machine.shown(frame, now);
@@ -405,7 +393,12 @@ impl Running {
                 self.clients.tell(id, FromHolder::Welcome(self.welcome()));
             }
             Joined::Says(id, says) => self.command(id, says),
-            Joined::Left(id) => self.clients.left(id),
+            Joined::Left(id) => {
+                let todo = self.shells.detach(id);
+                self.clients.left(id);
+                self.shell(todo);
+                self.unused();
+            }
         }
     }
 
@@ -432,6 +425,61 @@ impl Running {
                 self.clients.tell(id, FromHolder::Done(()));
             }
             FromCommand::AskFacts(()) => self.machine.ask_facts(now),
+            FromCommand::OpenShell(wanted) => {
+                if !self.machine.allowed().contains(Capability::Shell) {
+                    let why = "the user has not allowed you to run commands".to_owned();
+                    return self.clients.tell(id, FromHolder::ShellFailed(why));
+                }
+                let todo = self.shells.open(id, wanted);
+                self.shell(todo);
+            }
+            FromCommand::AttachShell((number, columns, rows)) => {
+                let todo = self.shells.attach(id, number, columns, rows);
+                self.shell(todo);
+            }
+            FromCommand::Keys(keys) => {
+                let todo = self.shells.keys(id, keys);
+                self.shell(todo);
+            }
+            FromCommand::Resize((columns, rows)) => {
+                let todo = self.shells.resize(id, columns, rows);
+                self.shell(todo);
+            }
+            FromCommand::Detach(()) => {
+                let todo = self.shells.detach(id);
+                self.shell(todo);
+                self.clients.tell(id, FromHolder::Done(()));
+            }
+            FromCommand::HangUp(()) => {
+                let todo = self.shells.hang_up(id);
+                self.shell(todo);
+                self.clients.tell(id, FromHolder::Done(()));
+            }
+            FromCommand::Took(bytes) => {
+                let todo = self.shells.took(id, bytes);
+                self.shell(todo);
+            }
+            FromCommand::ListShells(()) => {
+                let list = self.shells.list();
+                self.clients.tell(id, FromHolder::Shells(list));
+            }
+        }
+    }
+
+    fn shell(&mut self, todo: impl IntoIterator<Item = Todo>) {
+        for todo in todo {
+            match todo {
+                Todo::Send(lane, input) => drop(self.tell(&TechnicianSays::Shell(lane, input))),
+                Todo::Tell(id, message) => self.clients.tell(id, message),
+            }
+        }
+    }
+
+    /// Nobody uses a session any more that was made for a command.
+    fn unused(&mut self) {
+        if self.only_for_commands && self.clients.none() && !self.shells.any() {
+            let now = self.clock.now();
+            self.machine.leave(CloseCode::TechnicianLeft, now);
         }
     }
 
@@ -464,7 +512,10 @@ impl Running {
                 self.clients.tell_all(&FromHolder::Said(text));
             }
             AgentSays::Facts(facts) => self.clients.tell_all(&FromHolder::Facts(facts)),
-            AgentSays::Shell(..) => {}
+            AgentSays::Shell(lane, output) => {
+                let todo = self.shells.output(lane, output);
+                self.shell(todo);
+            }
             AgentSays::File(_) => {}
             AgentSays::Clipboard(_) => {}
         }
@@ -501,15 +552,5 @@ impl Running {
         };
         let _ = tokio::time::timeout(FAREWELL, flush).await;
         self.broker.leave(code).await;
-    }
-}
-
-/// The update that this scene ends.
-fn last_of(scene: &Scene) -> Option<u64> {
-    match scene {
-        Scene::Update {
-            frame, last: true, ..
-        } => Some(*frame),
-        _ => None,
     }
 }

@@ -15,6 +15,7 @@ mod player;
 pub mod recording;
 pub mod reel;
 pub mod replay;
+pub mod shell;
 pub mod status;
 pub mod technician;
 pub mod verify;

@@ -16,4 +16,5 @@ pub mod pointer;
 pub mod rings;
 pub mod scale;
 pub mod stage;
+pub mod terminal;
 pub mod verdict;

@@ -19,6 +19,10 @@ impl Clients {
         self.0.remove(&id);
     }
 
+    pub fn none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Says it to one. One that has just left hears nothing, and nothing is lost by that.
     pub fn tell(&self, id: ClientId, message: FromHolder) {
         if let Some(hears) = self.0.get(&id) {

@@ -82,6 +82,15 @@ pub async fn join(wanted: Option<&str>) -> Result<Session, LocalError> {
     }
 }
 
+/// Joins the session that this program holds itself.
+pub async fn join_own() -> Result<Session, LocalError> {
+    match open(&place::own()?).await {
+        Ok(session) => Ok(session),
+        Err(Opening::Nobody) => Err(LocalError::NoSession),
+        Err(Opening::Error(error)) => Err(error),
+    }
+}
+
 /// All sessions that run here.
 pub async fn running() -> Result<Vec<Session>, LocalError> {
     let mut sessions = Vec::new();

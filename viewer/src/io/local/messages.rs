@@ -18,6 +18,34 @@ pub struct Welcome {
     pub allowed: Capabilities,
 }
 
+/// A terminal that a command wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenShell {
+    pub columns: u16,
+    pub rows: u16,
+    pub term: String,
+    /// Empty: the user's shell.
+    pub command: String,
+}
+
+/// A terminal that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Counts the session's terminals from 1.
+    pub number: u32,
+    pub program: String,
+}
+
+/// One terminal of the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    pub number: u32,
+    pub program: String,
+    pub command: String,
+    /// A command shows it now.
+    pub shown: bool,
+}
+
 messages! {
     /// Command → the program that holds the session.
     pub enum FromCommand {
@@ -26,6 +54,19 @@ messages! {
         /// The closing note.
         Note(String) = 11, 20_000;
         AskFacts(()) = 20, 0;
+        OpenShell(OpenShell) = 30, 65_536;
+        /// A terminal's number (none: the newest that nobody shows), columns and rows.
+        AttachShell((Option<u32>, u16, u16)) = 31, 16;
+        /// As typed.
+        Keys(Vec<u8>) = 32, 70_000;
+        /// Columns and rows.
+        Resize((u16, u16)) = 33, 4;
+        /// The terminal goes on without us.
+        Detach(()) = 34, 0;
+        HangUp(()) = 35, 0;
+        /// Bytes of output that were shown since the last of these.
+        Took(u64) = 36, 8;
+        ListShells(()) = 37, 0;
     }
 }
 
@@ -45,5 +86,16 @@ messages! {
         /// A message of the user.
         Said(String) = 110, 20_000;
         Facts(Box<Facts>) = 120, 524_288;
+        ShellReady(Ready) = 130, 20_000;
+        /// For the terminal; how many bytes of output they stand for, and what of them may be shown.
+        ShellOutput((u64, Vec<u8>)) = 131, 1_048_576;
+        /// For the terminal, of our own making.
+        ShellBytes(Vec<u8>) = 132, 4_194_304;
+        ShellExited(i32) = 133, 4;
+        /// There is no terminal (any more), for this reason.
+        ShellFailed(String) = 134, 20_000;
+        Shells(Vec<Listed>) = 135, 1_048_576;
+        /// The program there wanted to set the technician's clipboard. Said once.
+        ShellWantedClipboard(()) = 136, 0;
     }
 }
