@@ -51,7 +51,7 @@ impl Capability {
             Capability::View => "see your screen",
             Capability::Control => "use your mouse and keyboard",
             Capability::Clipboard => "read and set your clipboard",
-            Capability::Shell => "run commands on your computer",
+            Capability::Shell => "run commands on your computer: anything you could do there",
             Capability::Files => "copy files to and from your computer",
             Capability::Chat => "exchange messages with you",
         }

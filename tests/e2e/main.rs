@@ -13,6 +13,7 @@ mod lost;
 mod picture;
 mod replay;
 mod session;
+mod shells;
 mod storage;
 mod verify;
 mod workload;

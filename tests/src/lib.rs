@@ -5,6 +5,7 @@
 pub mod disk;
 pub mod display;
 pub mod false_relay;
+pub mod glass;
 pub mod hostile;
 pub mod measure;
 pub mod memory;

@@ -11,6 +11,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::display::Display;
+use crate::glass::Glass;
 use crate::program::{Program, run};
 use crate::terminal::InTerminal;
 
@@ -237,6 +238,12 @@ impl World {
             ("XDG_RUNTIME_DIR", &self.runtime_dir()?),
         ];
         Program::start("sightline", &os(args), &environment, &log)
+    }
+
+    /// The same in a terminal that a person looks at, for words instead of JSON.
+    pub fn glass(&self, args: &[&str]) -> anyhow::Result<Glass> {
+        let environment = [("XDG_RUNTIME_DIR", &*self.runtime_dir()?)];
+        Glass::start("sightline", &os(args), &environment)
     }
 
     /// Agent and viewer in a running session, everything allowed.

@@ -18,6 +18,8 @@ use super::local::{FromCommand, FromHolder, LocalError, OpenShell};
 use crate::pure::terminal::escape::{Escapes, HELP, Wish};
 use tty::{Keys, Raw};
 
+/// Exit code when the session ended before the program did, as ssh has it: 255. The program's own are below.
+const CUT_OFF: u8 = 255;
 /// Exit code when the terminal was left running: as if all went well.
 const DETACHED: ExitCode = ExitCode::SUCCESS;
 
@@ -196,7 +198,7 @@ impl Shell {
             FromHolder::Over(code) => {
                 let code = CloseCode::from_number(code);
                 self.report.closed(code);
-                return Ok(Turn::End(exit::code(code)));
+                return Ok(Turn::End(ExitCode::from(CUT_OFF)));
             }
             _ => {}
         }

@@ -1,0 +1,192 @@
+//! Terminals on the user's computer.
+
+use std::time::Duration;
+
+use sightline_tests::display::Display;
+use sightline_tests::glass::Glass;
+use sightline_tests::program::Program;
+use sightline_tests::terminal::InTerminal;
+use sightline_tests::world::{Agent, SOON, Setting, World};
+
+/// A world with a session in which everything was asked for and allowed.
+struct Scene {
+    // Order matters: programs end before their display.
+    holder: Program,
+    agent: Agent,
+    world: World,
+    _user: Display,
+}
+
+fn scene(ask: &str) -> anyhow::Result<Scene> {
+    let setting = Setting {
+        tier: Some(3),
+        ..Setting::default()
+    };
+    let mut world = World::with(setting)?;
+    let user = Display::start(640, 480)?;
+    let mut agent = world.share(&user, &[])?;
+    let code = agent.code.clone();
+    let mut holder = world.hold(&code, &["--ask", ask])?;
+    agent.answer("y")?;
+    holder.events.wait("holding", SOON)?;
+    Ok(Scene {
+        holder,
+        agent,
+        world,
+        _user: user,
+    })
+}
+
+fn shell(scene: &mut Scene, args: &[&str]) -> anyhow::Result<Glass> {
+    scene.world.glass(&[&["shell"], args].concat())
+}
+
+/// A prompt that no user's configuration changes.
+fn plain_shell(scene: &mut Scene) -> anyhow::Result<Glass> {
+    let glass = shell(
+        scene,
+        &["--", "PS1='ready> ' exec bash --norc --noprofile -i"],
+    )?;
+    glass.wait("ready>", SOON)?;
+    Ok(glass)
+}
+
+#[test]
+fn a_command_runs_as_the_user_and_its_exit_code_is_handed_on() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let mut ran = shell(&mut scene, &["--", "echo Grüße from $(id -un); exit 7"])?;
+    ran.wait("Grüße from", SOON)?;
+    assert_eq!(ran.exit_code(SOON)?, 7);
+    let mut killed = shell(&mut scene, &["--", "kill -TERM $$"])?;
+    assert_eq!(killed.exit_code(SOON)?, 128 + 15);
+    let opened = scene.agent.terminal.events.wait("shell_opened", SOON)?;
+    assert_eq!(opened["command"], "echo Grüße from $(id -un); exit 7");
+    let ended = scene.agent.terminal.events.wait("shell_ended", SOON)?;
+    assert_eq!(ended["exit_code"], 7);
+    Ok(())
+}
+
+#[test]
+fn full_screen_programs_work_and_a_terminal_is_left_and_found_again() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("note.txt");
+    let mut glass = plain_shell(&mut scene)?;
+    glass.keys("stty size; echo ${LINES}x$COLUMNS\r")?;
+    glass.wait("30 100", SOON)?;
+    glass.resize(90, 25)?;
+    glass.until("the new size", SOON, |_| true)?;
+    glass.keys("\rstty size\r")?;
+    glass.wait("25 90", SOON)?;
+
+    glass.keys(&format!("vi {}\r", file.display()))?;
+    glass.until("the editor", SOON, |glass| glass.is_full_screen())?;
+    glass.keys("ihello from afar\x1b")?;
+    glass.wait("hello from afar", SOON)?;
+    glass.keys("\r~d")?;
+    assert_eq!(glass.exit_code(SOON)?, 0);
+    assert!(
+        !glass.is_full_screen(),
+        "the technician's terminal is as before"
+    );
+
+    let mut again = shell(&mut scene, &["--attach"])?;
+    again.wait("hello from afar", SOON)?;
+    assert!(again.is_full_screen());
+    again.keys(":wq\r")?;
+    again.wait("ready>", SOON)?;
+    assert_eq!(std::fs::read_to_string(&file)?, "hello from afar\n");
+    again.keys("exit 3\r")?;
+    assert_eq!(again.exit_code(SOON)?, 3);
+    Ok(())
+}
+
+#[test]
+fn nothing_there_acts_on_the_technicians_terminal() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let hostile = r"printf '\033]52;c;ZXZpbA==\007\033]0;evil title\007\033[21t\033P$q\042p\033\\\033[c\033[6n'; printf '\033[1mbold\033[m end\n'; sleep 1";
+    let mut glass = shell(&mut scene, &["--", hostile])?;
+    glass.wait("bold end", SOON)?;
+    assert_eq!(glass.exit_code(SOON)?, 0);
+    let bytes = glass.bytes();
+    let has = |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
+    assert!(has(b"\x1b[1mbold"));
+    for acts in [
+        &b"\x1b]"[..],
+        b"evil",
+        b"\x1b[21t",
+        b"\x1bP",
+        b"\x1b[c",
+        b"\x1b[6n",
+    ] {
+        assert!(
+            !has(acts),
+            "{:?} came through",
+            String::from_utf8_lossy(acts)
+        );
+    }
+    assert!(has(b"wanted to set your clipboard"));
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_stops_a_flood_at_once() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let mut glass = plain_shell(&mut scene)?;
+    glass.keys("yes flood\r")?;
+    glass.wait("flood", SOON)?;
+    std::thread::sleep(Duration::from_millis(300));
+    glass.keys("\x03")?;
+    glass.until(
+        "the prompt after the flood",
+        Duration::from_secs(5),
+        |glass| glass.text().trim_end().ends_with("ready>"),
+    )?;
+    Ok(())
+}
+
+#[test]
+fn without_the_right_there_is_no_terminal() -> anyhow::Result<()> {
+    let mut scene = scene("view,control")?;
+    let mut command = scene.world.command(&["shell", "--", "id"])?;
+    assert_eq!(command.exit_code(SOON)?, 1);
+    Ok(())
+}
+
+#[test]
+fn a_shell_makes_a_session_of_its_own_and_ends_it() -> anyhow::Result<()> {
+    let setting = Setting {
+        tier: Some(3),
+        ..Setting::default()
+    };
+    let mut world = World::with(setting)?;
+    let user = Display::start(640, 480)?;
+    let mut agent = world.share(&user, &[])?;
+    let file = world.technician_file().display().to_string();
+    let mut glass = world.glass(&["shell", "--as", &file, "--", "echo alone; exit 5"])?;
+    glass.wait("Session code:", SOON)?;
+    glass.keys(&format!("{}\r", agent.code))?;
+    agent.answer("y")?;
+    glass.wait("alone", SOON)?;
+    assert_eq!(glass.exit_code(SOON)?, 5);
+    let closed = agent.terminal.events.wait("closed", SOON)?;
+    assert_eq!(closed["reason"], "the technician left");
+    Ok(())
+}
+
+/// For a scene's end in order.
+#[test]
+fn a_session_that_ends_ends_its_terminals() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let mut glass = plain_shell(&mut scene)?;
+    glass.keys("sleep 4711\r")?;
+    let terminal: &InTerminal = &scene.agent.terminal;
+    terminal.signal(rustix::process::Signal::INT)?;
+    assert_eq!(glass.exit_code(SOON)?, 255, "it was cut off");
+    assert_eq!(scene.holder.exit_code(SOON)?, 0);
+    let still = std::process::Command::new("pgrep")
+        .args(["-f", "sleep 4711"])
+        .status()?;
+    assert!(!still.success(), "what ran in the terminal is gone");
+    Ok(())
+}
