@@ -1,6 +1,7 @@
 //! Commands that join a session which another program of the technician holds.
 
 use sightline_tests::display::Display;
+use sightline_tests::program::run;
 use sightline_tests::stage::Stage;
 use sightline_tests::world::{SOON, World};
 
@@ -42,4 +43,74 @@ fn a_window_and_a_command_share_a_session() -> anyhow::Result<()> {
     info.events.wait("facts", SOON)?;
     assert_eq!(info.exit_code(SOON)?, 0);
     stage.type_through("still here")
+}
+
+#[test]
+fn user_and_technician_talk_and_a_note_is_kept() -> anyhow::Result<()> {
+    let mut world = World::start()?;
+    let user = Display::start(640, 480)?;
+    let mut agent = world.share(&user, &[])?;
+    let code = agent.code.clone();
+    let mut holder = world.hold(&code, &[])?;
+    agent.answer("y")?;
+    holder.events.wait("holding", SOON)?;
+
+    let mut first = world.command(&["chat", "Grüße, is the cable in?"])?;
+    assert_eq!(first.exit_code(SOON)?, 0);
+    let heard = agent.terminal.events.wait("chat", SOON)?;
+    assert_eq!(heard["text"], "Grüße, is the cable in?");
+    let mut talk = world.command(&["chat"])?;
+    talk.events.wait("chat_before", SOON)?;
+    agent
+        .terminal
+        .type_line("now it is, see http://example.org")?;
+    let heard = talk.events.wait("chat", SOON)?;
+    assert_eq!(heard["text"], "now it is, see http://example.org");
+
+    agent.terminal.type_line("/take control")?;
+    let allowed = agent.terminal.events.wait("allowed", SOON)?;
+    assert_eq!(allowed["allowed"], "view");
+    assert_eq!(holder.events.wait("allowed", SOON)?["allowed"], "view");
+    agent.terminal.type_line("/halt")?;
+    agent.terminal.events.wait("hint", SOON)?;
+
+    let mut note = world.command(&["note", "plugged the cable in"])?;
+    assert_eq!(note.exit_code(SOON)?, 0);
+    agent.terminal.events.wait("note", SOON)?;
+    agent.terminal.type_line("/stop")?;
+    assert_eq!(
+        agent.ends(SOON)?,
+        (0, "the user stopped the session".into())
+    );
+    holder.exit_code(SOON)?;
+    let home = world.agent_home().join("history");
+    let file = std::fs::read_dir(home)?.next().expect("a history")?.path();
+    let history = std::fs::read_to_string(file)?;
+    assert!(
+        history.contains("note = \"plugged the cable in\""),
+        "{history}"
+    );
+    assert_said(&world)
+}
+
+/// The recording has every word, in order, and is whole.
+fn assert_said(world: &World) -> anyhow::Result<()> {
+    let recording = world.recordings()?.remove(0).display().to_string();
+    let key = world.auditor_file().display().to_string();
+    let args = ["export", &recording, "--key", &key, "--jsonl", "-"];
+    let lines = run("sightline", &args.map(std::ffi::OsStr::new))?;
+    let mut said = Vec::new();
+    for line in lines.lines() {
+        let event: serde_json::Value = serde_json::from_str(line)?;
+        if matches!(event["event.action"].as_str(), Some("chat" | "note")) {
+            said.push(event["message"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    let expected = [
+        "Grüße, is the cable in?",
+        "now it is, see http://example.org",
+        "plugged the cable in",
+    ];
+    assert_eq!(said, expected);
+    Ok(())
 }

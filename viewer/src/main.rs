@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use sightline::io::chat;
 use sightline::io::connect::{self, ConnectOptions};
 use sightline::io::evidence::export::{self, ExportArgs};
 use sightline::io::evidence::search::{self, SearchArgs};
@@ -46,6 +47,19 @@ enum Command {
     ///
     /// In a session that runs, or in one of its own, for which it asks for the code.
     Shell(ShellArgs),
+    /// Technician: talk with the user, in a session that runs; or send one message.
+    Chat {
+        #[command(flatten)]
+        join: JoinArgs,
+        /// Send this and leave.
+        message: Option<String>,
+    },
+    /// Technician: write what was done into the recording and the user's history.
+    Note {
+        #[command(flatten)]
+        join: JoinArgs,
+        text: String,
+    },
     /// Technician: how the user's computer is, in a session that runs.
     Info(JoinArgs),
     /// Auditor: watch a recording.
@@ -314,6 +328,10 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
             return Ok(exit::code(code));
         }
         Command::Status => status::run(report)?,
+        Command::Chat { join, message } => {
+            return chat::run(join.session.as_deref(), message.as_deref(), report);
+        }
+        Command::Note { join, text } => return chat::note(join.session.as_deref(), &text),
         Command::Shell(args) => return shell::run(&args.options(), report),
         Command::Info(join) => info::run(join.session.as_deref(), report)?,
         Command::Export(args) => export::run(&args, report)?,

@@ -30,7 +30,8 @@ use super::history::Keeper;
 use super::picture::{FromPicture, PictureFailure, PictureStats, PictureThread};
 use super::shells::{ShellEvent, Shells};
 use super::stop::Stop;
-use crate::platform::{self, Backend, DesktopError, Indicator, Watching};
+use crate::platform::{self, Backend, DesktopError, Indicator, Lines, UserWish, Watching};
+use crate::pure::talk;
 
 /// Records of the technician that may wait for the guard; beyond it the lane waits (flow control).
 const INBOX: usize = 256;
@@ -55,6 +56,9 @@ enum Happened {
     Says(AgentSays),
     HandsFailed(DesktopError),
     Stop(CloseCode),
+    Wished(UserWish),
+    /// A line typed into the user's terminal.
+    Typed(String),
     GrantsEnd,
     /// The technician holds something and has not been heard for too long.
     Silence,
@@ -83,6 +87,10 @@ struct Running<'a> {
     /// Taken away at the end.
     indicator: Option<Box<dyn Indicator>>,
     wishes: mpsc::UnboundedReceiver<CloseCode>,
+    user_wishes: mpsc::UnboundedReceiver<UserWish>,
+    /// The user's terminal, if there is one.
+    terminal: Option<Box<dyn Lines>>,
+    lines_typed: mpsc::UnboundedReceiver<String>,
     watching: Watching,
     says: beside::Says,
     said: mpsc::Receiver<AgentSays>,
@@ -164,11 +172,20 @@ async fn start<'a>(
         organisation: established.bundle.organisation.clone(),
         allowed: machine.allowed(),
         paused: false,
+        said: None,
     };
     stop.arm(machine.revoker());
-    let stopped = Box::new(move || stop.stop());
+    let (to_wishes, user_wishes) = mpsc::unbounded_channel();
+    let (to_lines, lines_typed) = mpsc::unbounded_channel();
+    let wished = Box::new(move |wish| match wish {
+        UserWish::Stop => stop.stop(),
+        wish => drop(to_wishes.send(wish)),
+    });
+    // There need not be a terminal.
+    let typed = Box::new(move |line| drop(to_lines.send(line)));
+    let terminal = platform::read_lines(typed).ok();
     // Who is watched sees it, or there is no session.
-    let indicator = platform::show_indicator(watching.clone(), stopped).map_err(|error| {
+    let indicator = platform::show_indicator(watching.clone(), wished).map_err(|error| {
         tracing::warn!("no indicator: {error}");
         CloseCode::NoDesktop
     })?;
@@ -209,6 +226,9 @@ async fn start<'a>(
         hands_failed,
         indicator: Some(indicator),
         wishes,
+        user_wishes,
+        terminal,
+        lines_typed,
         watching,
         held_back: None,
         keeper: None,
@@ -285,6 +305,8 @@ impl Running<'_> {
             // The user's wish goes before everything that a technician could keep us busy with.
             biased;
             Some(code) = self.wishes.recv() => Happened::Stop(code),
+            Some(wish) = self.user_wishes.recv() => Happened::Wished(wish),
+            Some(line) = self.lines_typed.recv() => Happened::Typed(line),
             Some(error) = self.hands_failed.recv() => Happened::HandsFailed(error),
             () = grants_end => Happened::GrantsEnd,
             () = silence => Happened::Silence,
@@ -306,6 +328,8 @@ impl Running<'_> {
         let now = self.clock.now();
         match happened {
             Happened::Stop(code) => self.machine.end(code, now),
+            Happened::Wished(wish) => self.wished(wish),
+            Happened::Typed(line) => self.typed(&line),
             Happened::HandsFailed(error) => {
                 tracing::warn!("mouse and keyboard: {error}");
                 self.machine.end(CloseCode::DesktopGone, now);
@@ -369,6 +393,31 @@ impl Running<'_> {
         }
         if let Some(outgoing) = self.machine.tell(says, self.clock.now()) {
             self.writers.send(outgoing);
+        }
+    }
+
+    fn wished(&mut self, wish: UserWish) {
+        let now = self.clock.now();
+        match wish {
+            UserWish::Stop => self.machine.end(CloseCode::StoppedByUser, now),
+            UserWish::TakeBack(right) => {
+                let allowed = self.machine.allowed();
+                let keep = allowed.without(Capabilities::of(&[right])).workable();
+                let why = format!("the user took back: {right}");
+                self.machine.narrow(keep, &why, now);
+            }
+            UserWish::Say(text) => {
+                self.report.note("said", json!({ "text": text }));
+                self.say(&AgentSays::Chat(Chat::Say { text }));
+            }
+        }
+    }
+
+    fn typed(&mut self, line: &str) {
+        match talk::meaning(line, self.machine.allowed()) {
+            Ok(Some(wish)) => self.wished(wish),
+            Ok(None) => {}
+            Err(why) => self.report.say("hint", json!({ "text": why }), why.clone()),
         }
     }
 
@@ -480,7 +529,9 @@ impl Running<'_> {
             AgentEffect::Chat(Chat::Say { text }) => {
                 let text = harmless(&text, CHAT_CAP);
                 let words = format!("{}: {text}", self.watching.technician);
-                self.report.say("chat", json!({ "text": text }), words);
+                self.report.say("chat", json!({ "text": text }), &words);
+                self.watching.said = Some(words);
+                self.show();
             }
             AgentEffect::Note(text) => {
                 let note = harmless(&text, CHAT_CAP);
@@ -552,7 +603,8 @@ impl Running<'_> {
         self.watching.allowed = allowed;
         self.show();
         let facts = json!({ "allowed": allowed.to_string() });
-        self.report.note("allowed", facts);
+        let words = format!("Allowed from now on: {allowed}.");
+        self.report.say("allowed", facts, words);
         let change = Change {
             allowed: allowed.to_string(),
             at: Moment::at(self.clock.now().unix_ms),
@@ -571,7 +623,7 @@ impl Running<'_> {
         let hands = self.hands.take();
         // Waits until every key is released.
         let _ = tokio::task::spawn_blocking(move || drop(hands)).await;
-        self.indicator = None;
+        (self.indicator, self.terminal) = (None, None);
         if let Some(stats) = stats {
             self.report_pictures(stats);
         }

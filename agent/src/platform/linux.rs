@@ -2,13 +2,14 @@
 
 use sightline_ends::consent::{Grant, kind};
 
+use super::lines::TerminalLines;
 use super::scrap::ScrapScreen;
 use super::tty::TerminalPrompt;
 use super::x11::hands::X11Hands;
 use super::x11::indicator::X11Indicator;
 use super::x11::prompt::WindowPrompt;
 use super::x11::screen::X11Screen;
-use super::{Backend, DesktopError, Hands, Indicator, Prompt, Screen, Watching};
+use super::{Backend, DesktopError, Hands, Indicator, Lines, Prompt, Screen, UserWish, Watching};
 
 /// Whether there is a desktop to share at all, before anybody is asked.
 pub fn check_desktop(_backend: Backend) -> Result<(), DesktopError> {
@@ -53,12 +54,17 @@ pub fn open_prompts() -> Result<Vec<Box<dyn Prompt>>, DesktopError> {
     }
 }
 
-/// Shows who is watching. `stop` is called from another thread at each wish to stop.
+/// Shows who is watching. `wish` is called from another thread at each wish of the user.
 pub fn show_indicator(
     watching: Watching,
-    stop: Box<dyn Fn() + Send>,
+    wish: Box<dyn Fn(UserWish) + Send>,
 ) -> Result<Box<dyn Indicator>, DesktopError> {
-    Ok(Box::new(X11Indicator::show(None, watching, stop)?))
+    Ok(Box::new(X11Indicator::show(None, watching, wish)?))
+}
+
+/// Reads what the user types into the terminal that the program was started from. `line` is called from another thread.
+pub fn read_lines(line: Box<dyn Fn(String) + Send>) -> std::io::Result<Box<dyn Lines>> {
+    Ok(Box::new(TerminalLines::read(line)?))
 }
 
 /// The name of this computer, as its user may know it.

@@ -9,6 +9,8 @@ use std::time::Instant;
 mod choice;
 pub mod facts;
 #[cfg(target_os = "linux")]
+pub mod lines;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(unix)]
 pub mod pty;
@@ -25,16 +27,16 @@ pub mod x11;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    check_desktop, computer_name, open_hands, open_prompts, open_screen, show_indicator,
+    check_desktop, computer_name, open_hands, open_prompts, open_screen, read_lines, show_indicator,
 };
 #[cfg(not(target_os = "linux"))]
 pub use unsupported::{
-    check_desktop, computer_name, open_hands, open_prompts, open_screen, show_indicator,
+    check_desktop, computer_name, open_hands, open_prompts, open_screen, read_lines, show_indicator,
 };
 
 use sightline_ends::consent::{Grant, kind};
 use sightline_ends::content::{Area, CursorShape, Input, Layout};
-use sightline_protocol::capability::Capabilities;
+use sightline_protocol::capability::{Capabilities, Capability};
 
 /// Why the desktop could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +167,23 @@ pub struct Watching {
     pub allowed: Capabilities,
     /// The recording is behind: nothing is seen or done until it has caught up.
     pub paused: bool,
+    /// The technician's newest message; harmless already.
+    pub said: Option<String>,
+}
+
+/// What the user wants of a running session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserWish {
+    Stop,
+    TakeBack(Capability),
+    /// A message for the technician.
+    Say(String),
+}
+
+/// Lines that the user types into the terminal; dropping it lets go of the terminal.
+pub trait Lines: Send {
+    /// A question is (no longer) open there, and lines are for it.
+    fn pause(&self, paused: bool);
 }
 
 /// The small always-visible window that says who is watching, with a Stop button and a hot key.

@@ -2,7 +2,7 @@
 
 use sightline_ends::consent::{Grant, kind};
 
-use super::{Backend, DesktopError, Hands, Indicator, Prompt, Screen, Watching};
+use super::{Backend, DesktopError, Hands, Indicator, Lines, Prompt, Screen, UserWish, Watching};
 
 fn unsupported<T>() -> Result<T, DesktopError> {
     let system = std::env::consts::OS;
@@ -32,9 +32,13 @@ pub fn open_prompts() -> Result<Vec<Box<dyn Prompt>>, DesktopError> {
 
 pub fn show_indicator(
     _watching: Watching,
-    _stop: Box<dyn Fn() + Send>,
+    _wish: Box<dyn Fn(UserWish) + Send>,
 ) -> Result<Box<dyn Indicator>, DesktopError> {
     unsupported()
+}
+
+pub fn read_lines(_line: Box<dyn Fn(String) + Send>) -> std::io::Result<Box<dyn Lines>> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 pub fn computer_name() -> String {

@@ -2,4 +2,5 @@
 
 pub mod keymap;
 pub mod pace;
+pub mod talk;
 pub mod term;

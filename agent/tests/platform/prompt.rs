@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sightline_agent::platform::x11::indicator::X11Indicator;
 use sightline_agent::platform::x11::prompt::WindowPrompt;
-use sightline_agent::platform::{Answer, Asked, Indicator, Prompt, Question, Watching};
+use sightline_agent::platform::{Answer, Asked, Indicator, Prompt, Question, UserWish, Watching};
 use sightline_protocol::capability::{Capabilities, Capability};
 use x11rb::connection::RequestConnection;
 use x11rb::protocol::xinput::{
@@ -48,6 +48,7 @@ fn watching() -> Watching {
         organisation: "Example Help Desk".into(),
         allowed: Capabilities::of(&[Capability::View, Capability::Control]),
         paused: false,
+        said: Some("Tess: would you open the printer's window, please?".into()),
     }
 }
 
@@ -338,12 +339,15 @@ fn on_a_dense_screen_everything_is_larger() {
 fn the_indicator_stops_at_a_click_and_at_the_hot_key() {
     let mut desk = Desk::new();
     let (sender, stops) = channel();
-    let stop = Box::new(move || sender.send(()).unwrap());
+    let stop = Box::new(move |wish| sender.send(wish).unwrap());
     let indicator = X11Indicator::show(Some(&desk.server.display), watching(), stop).unwrap();
     let place = desk.find("Remote support").unwrap();
     std::thread::sleep(Duration::from_millis(200));
     desk.picture("indicator");
-    let stopped = |by: &str| stops.recv_timeout(Duration::from_secs(3)).expect(by);
+    let stopped = |by: &str| {
+        let wish = stops.recv_timeout(Duration::from_secs(3)).expect(by);
+        assert_eq!(wish, UserWish::Stop);
+    };
     let on_stop = |p: Place| (p.x + p.width - 40, p.y + p.height / 2);
     desk.person.click(on_stop(place));
     stopped("a person");
@@ -381,7 +385,7 @@ fn the_indicator_stops_at_a_click_and_at_the_hot_key() {
 #[test]
 fn the_indicator_stays_in_front() {
     let desk = Desk::new();
-    let indicator = X11Indicator::show(Some(&desk.server.display), watching(), Box::new(|| ()));
+    let indicator = X11Indicator::show(Some(&desk.server.display), watching(), Box::new(|_| ()));
     let indicator = indicator.unwrap();
     let place = desk.find("Remote support").unwrap();
     let _xterm = desk.server.run("xterm", &["-geometry", "200x60+0+0"]);
@@ -421,7 +425,7 @@ fn a_taken_hot_key_is_replaced_and_named() {
         .check()
         .unwrap();
     let (sender, stops) = channel();
-    let stop = Box::new(move || sender.send(()).unwrap());
+    let stop = Box::new(move |wish| sender.send(wish).unwrap());
     let _indicator = X11Indicator::show(Some(&desk.server.display), watching(), stop).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     desk.picture("indicator-other-key");

@@ -4,7 +4,7 @@
 mod clients;
 mod shells;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::json;
@@ -42,6 +42,8 @@ const PING_AT_REST: Duration = Duration::from_secs(30);
 const PING_HOLDING: Duration = Duration::from_micros(SILENCE_US / 3);
 /// The second time comes sooner: the first stood in the queue with the first picture.
 const SECOND_PING: Duration = Duration::from_secs(1);
+/// Messages that are told to a command that comes to listen: an hour of talk.
+const CHAT_KEPT: usize = 200;
 /// For the last words to arrive when the session ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -95,6 +97,8 @@ struct Running {
     server: Option<Server>,
     clients: Clients,
     shells: Shells,
+    /// The newest messages, and whether they were the technician's.
+    chat: VecDeque<(bool, String)>,
     lanes: BTreeMap<LaneId, LaneWriter>,
     bar: Bar,
     did: mpsc::UnboundedReceiver<Did>,
@@ -159,6 +163,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         server: live.server,
         clients: Clients::default(),
         shells: Shells::default(),
+        chat: VecDeque::new(),
         lanes: BTreeMap::new(),
         broker: live.broker,
         link,
@@ -417,8 +422,15 @@ impl Running {
         let now = self.clock.now();
         match says {
             FromCommand::Say(text) => {
+                self.remember(true, &text);
                 self.tell(&TechnicianSays::Chat(Chat::Say { text }));
                 self.clients.tell(id, FromHolder::Done(()));
+            }
+            FromCommand::Listen(()) => {
+                for before in &self.chat {
+                    let before = FromHolder::SaidBefore(before.clone());
+                    self.clients.tell(id, before);
+                }
             }
             FromCommand::Note(text) => {
                 self.machine.note(text, now);
@@ -466,6 +478,13 @@ impl Running {
         }
     }
 
+    fn remember(&mut self, own: bool, text: &str) {
+        if self.chat.len() == CHAT_KEPT {
+            self.chat.pop_front();
+        }
+        self.chat.push_back((own, text.to_owned()));
+    }
+
     fn shell(&mut self, todo: impl IntoIterator<Item = Todo>) {
         for todo in todo {
             match todo {
@@ -509,6 +528,9 @@ impl Running {
             AgentSays::Chat(Chat::Say { text }) => {
                 let text = harmless(&text, CHAT_CAP);
                 self.report.note("chat", json!({ "text": text }));
+                self.remember(false, &text);
+                self.bar.note = Some(format!("{}: {text}", self.bar.user));
+                self.show_bar();
                 self.clients.tell_all(&FromHolder::Said(text));
             }
             AgentSays::Facts(facts) => self.clients.tell_all(&FromHolder::Facts(facts)),

@@ -1,5 +1,6 @@
 //! What joins: the window, the terminal, the network, files. Decides nothing.
 
+pub mod chat;
 mod check;
 pub mod connect;
 mod decoding;

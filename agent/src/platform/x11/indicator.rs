@@ -22,7 +22,7 @@ use x11rb::protocol::xproto::{
 
 use super::super::choice::clean;
 use super::super::wake::{Waker, sleep};
-use super::super::{DesktopError, Indicator, Wake, Watching};
+use super::super::{DesktopError, Indicator, UserWish, Wake, Watching};
 use super::hotkey::HotKey;
 use super::panel::Panel;
 
@@ -30,6 +30,10 @@ use super::panel::Panel;
 const FROM_TOP: i32 = 6;
 /// The most characters of a name: the window stays narrow.
 const LONGEST: usize = 40;
+/// The most characters of a message that are shown here; the terminal has all of it.
+const MESSAGE: usize = 240;
+/// Width in points at which messages are wrapped.
+const MESSAGE_WIDTH: f32 = 420.0;
 
 const EVENTS: [EventMask; 4] = [
     EventMask::BUTTON_PRESS,
@@ -51,19 +55,19 @@ struct Shared {
 }
 
 impl X11Indicator {
-    /// Shows it on `display` (that of the environment when `None`). `stop` is called from another thread, at each click
-    /// on Stop and each press of the hot key.
+    /// Shows it on `display` (that of the environment when `None`). `wish` is called from another thread, at each click
+    /// on Stop or on a right, and each press of the hot key.
     pub fn show(
         display: Option<&str>,
         watching: Watching,
-        stop: Box<dyn Fn() + Send>,
+        wish: Box<dyn Fn(UserWish) + Send>,
     ) -> Result<X11Indicator, DesktopError> {
         let shared = Arc::new(Shared {
             waker: Waker::new()?,
             closed: AtomicBool::new(false),
             news: Mutex::new(None),
         });
-        let mut window = Window::open(display, watching, Arc::clone(&shared), stop)?;
+        let mut window = Window::open(display, watching, Arc::clone(&shared), wish)?;
         let thread = thread::Builder::new()
             .name("indicator".into())
             .spawn(move || {
@@ -106,7 +110,7 @@ impl Drop for X11Indicator {
 struct Window {
     panel: Panel,
     shared: Arc<Shared>,
-    stop: Box<dyn Fn() + Send>,
+    wish: Box<dyn Fn(UserWish) + Send>,
     label: Label,
     hot_key: Option<HotKey>,
     /// Where the window is, and its size.
@@ -122,7 +126,7 @@ impl Window {
         display: Option<&str>,
         watching: Watching,
         shared: Arc<Shared>,
-        stop: Box<dyn Fn() + Send>,
+        wish: Box<dyn Fn(UserWish) + Send>,
     ) -> Result<Window, DesktopError> {
         let events = EVENTS
             .into_iter()
@@ -137,7 +141,7 @@ impl Window {
             label: Label::new(&watching, hot_key.as_ref()),
             panel,
             shared,
-            stop,
+            wish,
             hot_key,
             at: (0, 0),
             size: (1, 1),
@@ -202,14 +206,16 @@ impl Window {
             }
             if dirty || again.is_some_and(|again| again <= Instant::now()) {
                 let label = &mut self.label;
-                let mut stopped = false;
-                let drawn = self.panel.draw(|ui| stopped |= label.show(ui))?;
+                let mut wish = None;
+                let drawn = self
+                    .panel
+                    .draw(|ui| wish = label.show(ui).or(wish.take()))?;
                 (dirty, again) = (drawn.wants.is_some(), drawn.again);
                 if dirty {
                     self.resize()?;
                 }
-                if stopped {
-                    (self.stop)();
+                if let Some(wish) = wish {
+                    (self.wish)(wish);
                 }
                 continue; // drawing may have read events
             }
@@ -242,10 +248,12 @@ impl Window {
             Event::VisibilityNotify(e) => self.rise = self.panel.stay_in_front(e.state)?,
             Event::ConfigureNotify(e) if e.window == self.panel.root => self.follow_screen()?,
             Event::MappingNotify(_) => return self.follow_keyboard(),
-            Event::KeyPress(e) if self.hot_key.as_ref().is_some_and(|k| k.is(&e)) => (self.stop)(),
+            Event::KeyPress(e) if self.hot_key.as_ref().is_some_and(|k| k.is(&e)) => {
+                (self.wish)(UserWish::Stop)
+            }
             Event::ButtonPress(e) if e.detail == 1 => {
                 self.press(e.event_x, e.event_y, true);
-                if !self.label.is_on_stop(self.point(e.event_x, e.event_y)) {
+                if !self.label.is_on_button(self.point(e.event_x, e.event_y)) {
                     self.held = Some((e.event_x.into(), e.event_y.into()));
                 }
                 return Ok(true);
@@ -318,8 +326,11 @@ struct Label {
     who: String,
     what: String,
     hot_key: String,
-    /// Where Stop was drawn.
-    stop: egui::Rect,
+    /// What can be taken back on its own.
+    rights: Vec<Capability>,
+    said: Option<String>,
+    /// Where buttons were drawn.
+    buttons: Vec<egui::Rect>,
 }
 
 impl Label {
@@ -333,7 +344,9 @@ impl Label {
                 false => rights(watching.allowed),
             },
             hot_key: String::new(),
-            stop: egui::Rect::NOTHING,
+            rights: single(watching.allowed),
+            said: watching.said.as_deref().map(|said| clean(said, MESSAGE)),
+            buttons: Vec::new(),
         };
         label.name_hot_key(hot_key);
         label
@@ -346,18 +359,20 @@ impl Label {
         };
     }
 
-    fn is_on_stop(&self, at: egui::Pos2) -> bool {
-        self.stop.contains(at)
+    fn is_on_button(&self, at: egui::Pos2) -> bool {
+        self.buttons.iter().any(|button| button.contains(at))
     }
 
-    /// Draws it; true when Stop was clicked.
-    fn show(&mut self, ui: &mut Ui) -> bool {
+    /// Draws it; gives what was clicked.
+    fn show(&mut self, ui: &mut Ui) -> Option<UserWish> {
+        let mut wish = None;
+        self.buttons.clear();
         let colours = palette(ui.ctx());
         let frame = Frame::new()
             .fill(colours.ground)
             .stroke(Stroke::new(1.0, colours.danger))
             .inner_margin(Margin::symmetric(10, 5));
-        let shown = frame.show(ui, |ui| {
+        frame.show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
                 let (dot, _) = ui.allocate_exact_size(vec2(12.0, 12.0), Sense::hover());
@@ -373,18 +388,55 @@ impl Label {
                     });
                     let small = format!("recorded · {}", self.hot_key);
                     ui.label(RichText::new(small).size(11.0).color(colours.weak));
+                    if let Some(said) = &self.said {
+                        ui.add_space(3.0);
+                        ui.set_max_width(MESSAGE_WIDTH);
+                        let said = egui::Label::new(RichText::new(said).size(13.0));
+                        ui.add(said.wrap());
+                    }
+                    if !self.rights.is_empty() {
+                        ui.add_space(3.0);
+                        ui.horizontal(|ui| wish = self.chips(ui));
+                    }
                 });
                 ui.add_space(6.0);
                 let text = RichText::new("Stop").size(14.0).color(colours.on_accent);
                 let button = Button::new(text)
                     .fill(colours.danger)
                     .min_size(vec2(64.0, 28.0));
-                ui.add(button)
-            })
-            .inner
+                let stop = ui.add(button);
+                self.buttons.push(stop.rect);
+                if stop.clicked() {
+                    wish = Some(UserWish::Stop);
+                }
+            });
         });
-        self.stop = shown.inner.rect;
-        shown.inner.clicked()
+        wish
+    }
+
+    /// A button for each right that can be taken back.
+    fn chips(&mut self, ui: &mut Ui) -> Option<UserWish> {
+        let colours = palette(ui.ctx());
+        ui.spacing_mut().item_spacing.x = 5.0;
+        ui.label(RichText::new("take back:").size(11.0).color(colours.weak));
+        let mut wish = None;
+        for right in &self.rights {
+            let chip = ui.add(Button::new(RichText::new(right.word()).size(11.0)).small());
+            self.buttons.push(chip.rect);
+            if chip.clicked() {
+                wish = Some(UserWish::TakeBack(*right));
+            }
+        }
+        wish
+    }
+}
+
+/// What can be taken back so that something else stays: with a single right, Stop says it all.
+fn single(allowed: Capabilities) -> Vec<Capability> {
+    let rights: Vec<Capability> = allowed.iter().collect();
+    match rights.len() {
+        0 | 1 => Vec::new(),
+        _ => rights,
     }
 }
 

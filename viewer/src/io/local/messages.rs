@@ -53,6 +53,8 @@ messages! {
         Say(String) = 10, 20_000;
         /// The closing note.
         Note(String) = 11, 20_000;
+        /// What was said so far is to be told.
+        Listen(()) = 12, 0;
         AskFacts(()) = 20, 0;
         OpenShell(OpenShell) = 30, 65_536;
         /// A terminal's number (none: the newest that nobody shows), columns and rows.
@@ -85,6 +87,8 @@ messages! {
         Done(()) = 105, 0;
         /// A message of the user.
         Said(String) = 110, 20_000;
+        /// A message from before, and whether it was the technician's own.
+        SaidBefore((bool, String)) = 111, 20_000;
         Facts(Box<Facts>) = 120, 524_288;
         ShellReady(Ready) = 130, 20_000;
         /// For the terminal; how many bytes of output they stand for, and what of them may be shown.
