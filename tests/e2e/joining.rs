@@ -93,10 +93,14 @@ fn user_and_technician_talk_and_a_note_is_kept() -> anyhow::Result<()> {
     assert_said(&world)
 }
 
-/// The recording has every word, in order, and is whole.
+/// The recording has every word, in order, and is whole: nothing was done after the right to it was taken back.
 fn assert_said(world: &World) -> anyhow::Result<()> {
     let recording = world.recordings()?.remove(0).display().to_string();
     let key = world.auditor_file().display().to_string();
+    run(
+        "sightline",
+        &["verify", &recording, "--key", &key].map(std::ffi::OsStr::new),
+    )?;
     let args = ["export", &recording, "--key", &key, "--jsonl", "-"];
     let lines = run("sightline", &args.map(std::ffi::OsStr::new))?;
     let mut said = Vec::new();

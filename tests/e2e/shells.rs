@@ -174,6 +174,39 @@ fn a_shell_makes_a_session_of_its_own_and_ends_it() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_right_taken_back_closes_the_terminal_and_the_recording_proves_it() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let mut glass = plain_shell(&mut scene)?;
+    glass.keys("echo before; yes after\r")?;
+    glass.wait("after", SOON)?;
+    scene.agent.terminal.type_line("/take shell")?;
+    assert_eq!(glass.exit_code(SOON)?, 1);
+    assert!(glass.text().contains("taken back"), "{}", glass.text());
+    let mut refused = scene.world.command(&["shell", "--", "id"])?;
+    assert_eq!(refused.exit_code(SOON)?, 1);
+    scene.agent.terminal.type_line("/stop")?;
+    assert_eq!(scene.holder.exit_code(SOON)?, 0);
+    let recording = scene.world.recordings()?.remove(0).display().to_string();
+    let key = scene.world.auditor_file().display().to_string();
+    let os = |args: &[&str]| {
+        args.iter()
+            .map(std::ffi::OsString::from)
+            .collect::<Vec<_>>()
+    };
+    let run = |args: &[&str]| {
+        let args = os(args);
+        let args: Vec<&std::ffi::OsStr> = args.iter().map(|arg| arg.as_os_str()).collect();
+        sightline_tests::program::run("sightline", &args)
+    };
+    run(&["verify", &recording, "--key", &key])?;
+    let found = run(&["search", &recording, "before", "--key", &key])?;
+    assert!(found.contains("echo before"), "{found}");
+    let cast = run(&["export", &recording, "--key", &key, "--cast", "-"])?;
+    assert!(cast.contains("after"));
+    Ok(())
+}
+
 /// For a scene's end in order.
 #[test]
 fn a_session_that_ends_ends_its_terminals() -> anyhow::Result<()> {

@@ -36,6 +36,8 @@ pub fn facts(_allowed: &Grant<kind::View>) -> Facts {
         facts.networks = networks(&found);
     }
     facts.missing = missing.0;
+    #[cfg(target_os = "linux")]
+    super::linux_facts::add(&mut facts);
     facts
 }
 

@@ -12,6 +12,8 @@ pub mod facts;
 pub mod lines;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod linux_facts;
 #[cfg(unix)]
 pub mod pty;
 #[cfg(target_os = "linux")]

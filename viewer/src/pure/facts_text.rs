@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use sightline_ends::content::Facts;
+use sightline_program::clock::utc_time;
 
+/// Errors and updates on the page, of each.
+const LINES: usize = 8;
 /// Processes on the page; the JSON has all that were told.
 const PROCESSES: usize = 10;
 
@@ -72,10 +75,45 @@ pub fn text(facts: &Facts) -> String {
             process.name
         );
     }
+    lists(facts, &mut page);
     for missing in &facts.missing {
         line(&mut page, "Not known", missing);
     }
     page
+}
+
+fn lists(facts: &Facts, page: &mut String) {
+    let failed = facts
+        .services
+        .iter()
+        .filter(|s| s.state.starts_with("failed"));
+    let failed: Vec<&str> = failed.map(|service| service.name.as_str()).collect();
+    if !facts.services.is_empty() {
+        let (count, failed) = (facts.services.len(), failed.join(", "));
+        let failed = if failed.is_empty() {
+            "none".into()
+        } else {
+            failed
+        };
+        let _ = writeln!(page);
+        line(page, "Services", &format!("{count}; failed: {failed}"));
+    }
+    for error in facts.errors.iter().take(LINES) {
+        let at = utc_time(error.at_ms);
+        line(
+            page,
+            "Error",
+            &format!("{at} {}: {}", error.from, error.text),
+        );
+    }
+    for update in facts.updates.iter().take(LINES) {
+        let (from, to) = (&update.from_version, &update.to_version);
+        line(
+            page,
+            "Update",
+            &format!("{} {} {from} → {to}", update.at, update.package),
+        );
+    }
 }
 
 fn head(facts: &Facts, page: &mut String) {
