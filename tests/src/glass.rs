@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ struct Seen {
     screen: vt100::Parser,
     /// All bytes, as they came.
     bytes: Vec<u8>,
+    count: usize,
+    only_count: bool,
 }
 
 pub struct Glass {
@@ -46,9 +49,18 @@ impl Glass {
         args: &[&OsStr],
         environment: &[(&str, &str)],
     ) -> anyhow::Result<Glass> {
+        Glass::program(&built(name)?, args, environment)
+    }
+
+    /// Any program.
+    pub fn program(
+        program: &Path,
+        args: &[&OsStr],
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Glass> {
         let (columns, rows) = SIZE;
         let pair = native_pty_system().openpty(size(columns, rows))?;
-        let mut command = CommandBuilder::new(built(name)?);
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env("TERM", "xterm-256color");
         for (key, value) in environment {
@@ -59,6 +71,8 @@ impl Glass {
         let seen = Arc::new(Mutex::new(Seen {
             screen: vt100::Parser::new(non_zero(rows), non_zero(columns), 0),
             bytes: Vec::new(),
+            count: 0,
+            only_count: false,
         }));
         watch(pair.master.try_clone_reader()?, Arc::clone(&seen));
         Ok(Glass {
@@ -89,6 +103,16 @@ impl Glass {
     /// The screen's text.
     pub fn text(&self) -> String {
         self.seen().screen.screen().contents()
+    }
+
+    /// From now on output is counted and not looked at: nothing but the program is to be slow.
+    pub fn only_count(&self) {
+        self.seen().only_count = true;
+    }
+
+    /// How many bytes reached the terminal.
+    pub fn count(&self) -> usize {
+        self.seen().count
     }
 
     /// Every byte that reached the terminal.
@@ -142,6 +166,10 @@ fn watch(mut from: Box<dyn Read + Send>, seen: Arc<Mutex<Seen>>) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.count += count;
+            if seen.only_count {
+                continue;
+            }
             seen.screen.process(&buffer[..count]);
             seen.bytes.extend_from_slice(&buffer[..count]);
         }

@@ -3,11 +3,12 @@
 mod credit;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::Instant;
 
 use sightline_ends::consent::{Grant, kind};
 use sightline_ends::content::{ShellInput, ShellOutput};
@@ -93,7 +94,7 @@ impl Shells {
             ShellInput::Close => drop(self.open.remove(&lane)),
             ShellInput::Seen { bytes } => {
                 if let Some(terminal) = self.open.get(&lane) {
-                    terminal.credit.seen(bytes);
+                    terminal.credit.seen(bytes, Instant::now());
                 }
             }
         }
@@ -201,7 +202,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), String> 
 }
 
 struct Output {
-    from: Box<dyn Read + Send>,
+    from: pty::Output,
     credit: Arc<Credit>,
     says: Says,
     lane: Lane,
@@ -215,7 +216,7 @@ impl Output {
         let mut buffer = vec![0; CHUNK];
         while let Some(room) = self.credit.wait() {
             let room = room.min(CHUNK);
-            let count = match self.from.read(&mut buffer[..room]) {
+            let count = match self.from.take(&mut buffer[..room]) {
                 // EIO: nobody has the terminal open any more.
                 Ok(0) | Err(_) => return,
                 Ok(count) => count,

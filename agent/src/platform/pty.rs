@@ -1,10 +1,12 @@
 //! Terminals for a technician who may run commands: the user's login shell, as the user.
 
 use std::io::{Read, Write};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
 use portable_pty::{Child, ChildKiller, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sightline_ends::consent::{Grant, kind};
 
 /// What runs in a terminal.
@@ -28,9 +30,42 @@ pub struct Pty {
 
 /// Its parts that may block, each for a thread of its own.
 pub struct Ends {
-    pub output: Box<dyn Read + Send>,
+    pub output: Output,
     pub input: Box<dyn Write + Send>,
     pub program: Program,
+}
+
+/// What the program writes.
+pub struct Output {
+    from: Box<dyn Read + Send>,
+    /// The terminal's own descriptor, which `from` is a copy of: to ask whether more is there.
+    fd: Option<OwnedFd>,
+}
+
+impl Output {
+    /// Waits for output and takes what is there, as far as it fits; nothing at the terminal's end. The kernel gives out
+    /// 4 KB at a time: a long output would become four times as many records.
+    pub fn take(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut count = self.from.read(buffer)?;
+        while count > 0 && count < buffer.len() && self.has_more() {
+            match self.from.read(&mut buffer[count..]) {
+                Ok(more @ 1..) => count += more,
+                // What was read is said first; the end is found again.
+                _ => break,
+            }
+        }
+        Ok(count)
+    }
+
+    fn has_more(&self) -> bool {
+        let Some(fd) = &self.fd else { return false };
+        let mut fds = [PollFd::new(fd, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::IN)
+    }
 }
 
 /// Waits for the program.
@@ -62,7 +97,10 @@ pub fn open(_allowed: &Grant<kind::Shell>, start: &Start<'_>) -> Result<(Pty, En
     let output = pair.master.try_clone_reader();
     let input = pair.master.take_writer();
     let ends = Ends {
-        output: output.map_err(words("the terminal cannot be read"))?,
+        output: Output {
+            from: output.map_err(words("the terminal cannot be read"))?,
+            fd: copy(&*pair.master),
+        },
         input: input.map_err(words("the terminal cannot be written"))?,
         program: Program(child),
     };
@@ -72,6 +110,15 @@ pub fn open(_allowed: &Grant<kind::Shell>, start: &Start<'_>) -> Result<(Pty, En
         program: shell,
     };
     Ok((pty, ends))
+}
+
+/// A copy of the terminal's descriptor.
+#[allow(unsafe_code)]
+fn copy(master: &dyn MasterPty) -> Option<OwnedFd> {
+    let fd = master.as_raw_fd()?;
+    // SAFETY: the descriptor belongs to `master`, which outlives this borrow.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fd.try_clone_to_owned().ok()
 }
 
 fn command(shell: &str, start: &Start<'_>) -> CommandBuilder {
