@@ -182,7 +182,7 @@ fn the_right_taken_back_closes_the_terminal_and_the_recording_proves_it() -> any
     glass.wait("after", SOON)?;
     scene.agent.terminal.type_line("/take shell")?;
     assert_eq!(glass.exit_code(SOON)?, 1);
-    assert!(glass.text().contains("taken back"), "{}", glass.text());
+    glass.wait("taken back", SOON)?;
     let mut refused = scene.world.command(&["shell", "--", "id"])?;
     assert_eq!(refused.exit_code(SOON)?, 1);
     scene.agent.terminal.type_line("/stop")?;

@@ -21,6 +21,8 @@ struct Seen {
     bytes: Vec<u8>,
     count: usize,
     only_count: bool,
+    /// Nothing more comes.
+    ended: bool,
 }
 
 pub struct Glass {
@@ -73,6 +75,7 @@ impl Glass {
             bytes: Vec::new(),
             count: 0,
             only_count: false,
+            ended: false,
         }));
         watch(pair.master.try_clone_reader()?, Arc::clone(&seen));
         Ok(Glass {
@@ -147,10 +150,13 @@ impl Glass {
         Ok(())
     }
 
+    /// Waits for the program's end; all that it wrote is on the screen then.
     pub fn exit_code(&mut self, within: Duration) -> anyhow::Result<u32> {
         let deadline = Instant::now() + within;
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            if self.seen().ended
+                && let Some(status) = self.child.try_wait()?
+            {
                 return Ok(status.exit_code());
             }
             if Instant::now() > deadline {
@@ -173,6 +179,7 @@ fn watch(mut from: Box<dyn Read + Send>, seen: Arc<Mutex<Seen>>) {
             seen.screen.process(&buffer[..count]);
             seen.bytes.extend_from_slice(&buffer[..count]);
         }
+        seen.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
     });
 }
 
