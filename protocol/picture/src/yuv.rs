@@ -58,20 +58,23 @@ impl Yuv {
         if (width, height) != (self.width, self.height) {
             *self = Yuv::new(width, height);
         }
-        let mut rows = [vec![0u32; width], vec![0u32; width]];
         for pair in 0..height / 2 {
-            for (i, row) in rows.iter_mut().enumerate() {
-                let y = (2 * pair + i).min(rect.height as usize - 1) as u32;
-                let span = canvas.span(rect.x, rect.y + y, rect.width);
-                row[..span.len()].copy_from_slice(span);
-                row[span.len()..].fill(span[span.len() - 1]);
-            }
+            let row = |y: usize| {
+                let y = y.min(rect.height as usize - 1) as u32;
+                let row = canvas.span(rect.x, rect.y + y, rect.width);
+                row.as_chunks::<STEP>()
+            };
+            let (above, below) = (row(2 * pair), row(2 * pair + 1));
             let (upper, lower) = self.y[2 * pair * width..][..2 * width].split_at_mut(width);
             let half = pair * width / 2..(pair + 1) * width / 2;
             let (u, v) = (&mut self.u[half.clone()], &mut self.v[half]);
             let mut steps = Steps { upper, lower, u, v };
-            for (above, below) in rows[0].chunks(STEP).zip(rows[1].chunks(STEP)) {
-                steps.take(above, below);
+            for (above, below) in above.0.iter().zip(below.0) {
+                steps.take(above, below, STEP);
+            }
+            let left = width - above.0.len() * STEP;
+            if left > 0 {
+                steps.take(&filled(above.1), &filled(below.1), left);
             }
         }
     }
@@ -117,15 +120,13 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// Takes up to [`STEP`] pixels of both rows, an even number.
-    fn take(&mut self, above: &[u32], below: &[u32]) {
-        let (above, below) = (Channels::of(above), Channels::of(below));
-        above.luma(next(&mut self.upper, above.count));
-        below.luma(next(&mut self.lower, above.count));
-        let half = above.count / 2;
-        above
-            .mean(&below)
-            .differences(next(&mut self.u, half), next(&mut self.v, half));
+    /// Takes the first `count` pixels of both rows, an even number.
+    fn take(&mut self, above: &[u32; STEP], below: &[u32; STEP], count: usize) {
+        next(&mut self.upper, count).copy_from_slice(&luma(above)[..count]);
+        next(&mut self.lower, count).copy_from_slice(&luma(below)[..count]);
+        let (u, v) = differences(above, below);
+        next(&mut self.u, count / 2).copy_from_slice(&u[..count / 2]);
+        next(&mut self.v, count / 2).copy_from_slice(&v[..count / 2]);
     }
 }
 
@@ -136,68 +137,52 @@ fn next<'a>(rest: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
     first
 }
 
-/// Some pixels, channel by channel.
-struct Channels {
-    red: [u16; STEP],
-    green: [u16; STEP],
-    blue: [u16; STEP],
-    count: usize,
+/// The end of a row, with its last pixel repeated.
+fn filled(end: &[u32]) -> [u32; STEP] {
+    let last = end.last().copied().unwrap_or_default();
+    let mut pixels = [last; STEP];
+    pixels[..end.len()].copy_from_slice(end);
+    pixels
 }
 
-impl Channels {
-    fn of(pixels: &[u32]) -> Channels {
-        let plane = |shift: u32| {
-            let mut plane = [0; STEP];
-            for (value, pixel) in plane.iter_mut().zip(pixels) {
-                *value = (pixel >> shift & 0xFF) as u16;
-            }
-            plane
-        };
-        Channels {
-            red: plane(16),
-            green: plane(8),
-            blue: plane(0),
-            count: pixels.len(),
-        }
-    }
+/// Red and blue of a pixel, each in a half of its own, so that one multiplication weighs both; and green.
+const RED_AND_BLUE: u32 = 0xFF_00FF;
 
-    fn luma(&self, out: &mut [u8]) {
-        let channels = self.red.iter().zip(&self.green).zip(&self.blue);
-        for (y, ((red, green), blue)) in out.iter_mut().zip(channels) {
-            *y = ((RED * red + GREEN * green + BLUE * blue + HALF) >> 8) as u8;
-        }
-    }
+// Whole steps of a known length, in small loops: vector code, in a third of the time of one loop that does it all.
 
-    /// The mean of each four pixels.
-    fn mean(&self, below: &Channels) -> Channels {
-        let mean = |above: &[u16; STEP], below: &[u16; STEP]| {
-            let mut sums = [0; STEP];
-            for ((sum, above), below) in sums.iter_mut().zip(above).zip(below) {
-                *sum = above + below;
-            }
-            let mut means = [0; STEP];
-            for (mean, pair) in means.iter_mut().zip(sums.as_chunks::<2>().0) {
-                *mean = (pair[0] + pair[1] + 2) >> 2;
-            }
-            means
-        };
-        Channels {
-            red: mean(&self.red, &below.red),
-            green: mean(&self.green, &below.green),
-            blue: mean(&self.blue, &below.blue),
-            count: self.count / 2,
-        }
-    }
+fn luma(pixels: &[u32; STEP]) -> [u8; STEP] {
+    // In the upper half of the product; the lower one, blue weighed as red, does not reach it.
+    const WEIGHTS: u32 = (BLUE as u32) << 16 | RED as u32;
+    let sums = pixels.map(|pixel| {
+        let others = (pixel & RED_AND_BLUE).wrapping_mul(WEIGHTS) >> 16;
+        let green = (pixel >> 8 & 0xFF) * u32::from(GREEN);
+        ((others + green + u32::from(HALF)) >> 8) as u16
+    });
+    sums.map(|sum| sum as u8)
+}
 
-    /// From 1 to 255, 128 is none. The sums lie between 0 and 2^16.
-    fn differences(&self, u: &mut [u8], v: &mut [u8]) {
-        const NONE: u16 = (HALF << 8) + HALF - 1;
-        let channels = self.red.iter().zip(&self.green).zip(&self.blue);
-        for ((u, v), ((red, green), blue)) in u.iter_mut().zip(v).zip(channels) {
-            *u = ((NONE + HALF * blue - BLUE_LESS.0 * red - BLUE_LESS.1 * green) >> 8) as u8;
-            *v = ((NONE + HALF * red - RED_LESS.0 * green - RED_LESS.1 * blue) >> 8) as u8;
-        }
+/// Of the mean of each four pixels. From 1 to 255, 128 is none; the sums lie between 0 and 2^16.
+fn differences(above: &[u32; STEP], below: &[u32; STEP]) -> ([u8; STEP / 2], [u8; STEP / 2]) {
+    const NONE: u16 = (HALF << 8) + HALF - 1;
+    let (mut others, mut greens) = ([0; STEP], [0; STEP]);
+    for i in 0..STEP {
+        others[i] = (above[i] & RED_AND_BLUE) + (below[i] & RED_AND_BLUE);
+        greens[i] = (above[i] >> 8 & 0xFF) + (below[i] >> 8 & 0xFF);
     }
+    let (mut red, mut green, mut blue) = ([0; STEP / 2], [0; STEP / 2], [0; STEP / 2]);
+    for i in 0..STEP / 2 {
+        let both = others[2 * i] + others[2 * i + 1] + 0x2_0002;
+        red[i] = (both >> 18) as u16;
+        blue[i] = ((both & 0xFFFF) >> 2) as u16;
+        green[i] = ((greens[2 * i] + greens[2 * i + 1] + 2) >> 2) as u16;
+    }
+    let (mut u, mut v) = ([0; STEP / 2], [0; STEP / 2]);
+    for i in 0..STEP / 2 {
+        let (red, green, blue) = (red[i], green[i], blue[i]);
+        u[i] = ((NONE + HALF * blue - BLUE_LESS.0 * red - BLUE_LESS.1 * green) >> 8) as u8;
+        v[i] = ((NONE + HALF * red - RED_LESS.0 * green - RED_LESS.1 * blue) >> 8) as u8;
+    }
+    (u, v)
 }
 
 /// Makes pixels of up to [`STEP`] brightnesses, of which the first is the `odd` one of its pair. In 16 bits throughout, so that
@@ -254,6 +239,52 @@ mod tests {
                     .max((a.1 - b.1).abs())
                     .max((a.2 - b.2).abs());
                 assert!(off <= 2, "{pixel:06x} for {colour:06x}");
+            }
+        }
+    }
+
+    #[test]
+    fn planes_are_as_jfif_says_at_any_size() {
+        for (width, height) in [(16, 16), (5, 3), (64, 18), (65, 17), (127, 33), (130, 20)] {
+            let mut canvas = Canvas::new(width, height).expect("a size");
+            for y in 0..height {
+                let row = canvas.span_mut(0, y, width).iter_mut().zip(y * width..);
+                row.for_each(|(pixel, at)| *pixel = at.wrapping_mul(0x9E37_79B1) >> 8);
+            }
+            let mut yuv = Yuv::default();
+            yuv.take(&canvas, &canvas.rect());
+            let pixel = |x: usize, y: usize| {
+                let (x, y) = ((x as u32).min(width - 1), (y as u32).min(height - 1));
+                channels(canvas.span(x, y, 1)[0])
+            };
+            let near = |plane: u8, (red, green, blue): (f64, f64, f64), what: f64| {
+                let exact = red + green + blue + what;
+                let off = (f64::from(plane) - exact).abs();
+                assert!(off < 1.6, "{plane} for {exact} of {width}×{height}");
+            };
+            for (at, &light) in yuv.y.iter().enumerate() {
+                let (red, green, blue) = pixel(at % yuv.width, at / yuv.width);
+                let shares = (0.299 * f64::from(red), 0.587 * f64::from(green));
+                near(light, (shares.0, shares.1, 0.114 * f64::from(blue)), 0.0);
+            }
+            for at in 0..yuv.u.len() {
+                let (x, y) = (2 * (at % (yuv.width / 2)), 2 * (at / (yuv.width / 2)));
+                let four =
+                    [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| pixel(x, y));
+                let mean = |of: fn(&(i32, i32, i32)) -> i32| {
+                    f64::from(four.iter().map(of).sum::<i32>()) / 4.0
+                };
+                let (red, green, blue) = (mean(|p| p.0), mean(|p| p.1), mean(|p| p.2));
+                near(
+                    yuv.u[at],
+                    (-0.1687 * red, -0.3313 * green, 0.5 * blue),
+                    128.0,
+                );
+                near(
+                    yuv.v[at],
+                    (0.5 * red, -0.4187 * green, -0.0813 * blue),
+                    128.0,
+                );
             }
         }
     }
