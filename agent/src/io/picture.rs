@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sightline_ends::consent::{Grant, Refused, kind};
-use sightline_ends::content::{Layout, Scene};
+use sightline_ends::content::{Area, Layout, Scene};
 use sightline_ends::seal::Sealer;
 use sightline_ends::session::{seal_scene, seal_start, seal_update};
 use sightline_link::Bytes;
@@ -124,8 +124,16 @@ impl PictureThread {
 
     /// The viewer has everything up to update `frame`.
     pub fn shown(&self, frame: u64) {
-        lock(&self.shared.pace).shown(frame, self.clock.now().mono_us);
-        self.wake();
+        let held_up = {
+            let mut pace = lock(&self.shared.pace);
+            let held_up = !pace.permits();
+            pace.shown(frame, self.clock.now().mono_us);
+            held_up
+        };
+        // Else it does not wait for this.
+        if held_up {
+            self.wake();
+        }
     }
 
     /// While paused nothing is captured and nothing sealed; afterwards the screen's newest state is.
@@ -149,6 +157,21 @@ impl Drop for PictureThread {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
         self.wake();
+    }
+}
+
+fn area(rect: Rect) -> Area {
+    let Rect {
+        x,
+        y,
+        width,
+        height,
+    } = rect;
+    Area {
+        x,
+        y,
+        width,
+        height,
     }
 }
 
@@ -307,7 +330,9 @@ impl Work<'_> {
     fn update(&mut self, due: bool, allowance: Option<u64>) -> Result<(), PictureFailure> {
         let began = Instant::now();
         if self.damaged || self.whole {
-            self.grab()?;
+            if self.grab()? {
+                self.encoder.video_is_painted();
+            }
             self.last_change = began;
         }
         let whole = self.whole || due;
@@ -315,7 +340,7 @@ impl Work<'_> {
         let terms = self.terms(kind, allowance);
         // A letter that is typed beside a film does not wait for the film's next picture.
         let mut said = false;
-        let video = !whole && self.encoder.has_video();
+        let video = !whole && self.encoder.video().is_some();
         if video {
             let first = Terms {
                 video_later: true,
@@ -330,6 +355,7 @@ impl Work<'_> {
         if let Some(job) = self.encoder.video_job() {
             self.film.code(job);
         }
+        self.screen.follow_player(self.encoder.video().map(area));
         self.plan_refining(said);
         Ok(())
     }
@@ -363,9 +389,10 @@ impl Work<'_> {
         true
     }
 
-    fn grab(&mut self) -> Result<(), PictureFailure> {
+    /// Whether a picture of the video is complete.
+    fn grab(&mut self) -> Result<bool, PictureFailure> {
         let encoder = &mut self.encoder;
-        self.screen.grab(self.whole, &mut |area, pixels| {
+        let painted = self.screen.grab(self.whole, &mut |area, pixels| {
             let area = Rect {
                 x: area.x,
                 y: area.y,
@@ -375,7 +402,7 @@ impl Work<'_> {
             encoder.patch(area, pixels);
         })?;
         self.damaged = false;
-        Ok(())
+        Ok(painted)
     }
 
     /// Photos of a first picture are sketched, and so is everything on a line that holds pictures up. A whole picture in the

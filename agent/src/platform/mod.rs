@@ -95,13 +95,18 @@ pub trait Screen {
     /// `only_wakes`: damage is noted but does not end the wait (while the pace allows no picture).
     fn wait(&mut self, until: Option<Instant>, only_wakes: bool) -> Result<Woken, DesktopError>;
 
+    /// Where a player paints one picture after the other, as far as is known. What is drawn there counts as damage when the player
+    /// pauses, and is then read as one picture; everything else goes on as before. Nothing to do where pictures are read by the clock.
+    fn follow_player(&mut self, _place: Option<Area>) {}
+
     /// Reads what changed since the last grab (all of it when `whole`) and hands each piece over:
     /// its area and its pixels, `width × height` of 0x00RRGGBB (the top byte is undefined), row by row.
+    /// Whether what the player paints was read as well, so that its picture is whole.
     fn grab(
         &mut self,
         whole: bool,
         piece: &mut dyn FnMut(Area, &[u32]),
-    ) -> Result<(), DesktopError>;
+    ) -> Result<bool, DesktopError>;
 
     /// Ends a `wait` from another thread.
     fn waker(&self) -> Box<dyn Wake>;

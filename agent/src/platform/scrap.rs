@@ -126,7 +126,7 @@ impl Screen for ScrapScreen {
         &mut self,
         whole: bool,
         piece: &mut dyn FnMut(Area, &[u32]),
-    ) -> Result<(), DesktopError> {
+    ) -> Result<bool, DesktopError> {
         self.drain()?;
         // scrap hands out the picture that it asked for the last time. The next look makes up for that,
         // but who asks for the whole screen means now.
@@ -145,7 +145,8 @@ impl Screen for ScrapScreen {
         }
         self.looked = Some(Instant::now());
         // Whether those were pictures of a server that still lives.
-        self.drain()
+        self.drain()?;
+        Ok(true)
     }
 
     fn waker(&self) -> Box<dyn Wake> {

@@ -126,11 +126,13 @@ impl Encoder {
         let Some(piece) = Piece::clip(area, pixels, &self.canvas) else {
             return;
         };
-        self.filming.touch(&piece.rect);
+        self.filming.touch();
         let tiles = self.grid.touched(&piece.rect).count();
         self.survey.clear();
         self.survey.resize(tiles, Survey::default());
-        let large = tiles >= COPY_MIN_TILES && !self.needs_whole;
+        // What a film shows next was not to be seen before.
+        let searched = !self.needs_whole && !self.filming.shows(&piece.rect);
+        let large = tiles >= COPY_MIN_TILES && searched;
         if large && self.look_over(&piece) >= COPY_MIN_TILES {
             self.make_moves(&piece);
         } else {

@@ -269,13 +269,19 @@ fn a_picture_is_taken_when_it_is_painted() {
             .video_at()
             .map(|at| (at as i64 - pair.now_us as i64, pair.encoder.awaits_video()))
     };
-    pair.encoder.patch(all(), &pair.scene.pixels);
+    pair.encoder.video_is_painted();
     assert_eq!(later(&mut pair, 0), None, "nothing was painted");
     for strip in 0..10 {
         film(&mut pair.scene, 30 + strip);
-        let due = 2_500.min(12_000 - 2_000 * i64::from(strip));
+        let due = 40_000 - 2_000 * i64::from(strip);
         assert_eq!(later(&mut pair, 2_000), Some((due, true)), "{strip}");
     }
+    pair.encoder.video_is_painted();
+    let due = -20_000;
+    assert_eq!(later(&mut pair, 2_000), Some((due, true)), "at once");
+    pair.step(pair.terms());
+    film(&mut pair.scene, 45);
+    assert_eq!(later(&mut pair, 2_000), Some((40_000, true)), "the next");
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub mod indicator;
 mod keyboard;
 pub(super) mod monitors;
 mod panel;
+mod player;
 pub mod prompt;
 mod prompt_view;
 pub mod screen;

@@ -20,6 +20,7 @@ use x11rb::rust_connection::RustConnection;
 use super::super::wake::{Waker, sleep};
 use super::super::{DesktopError, Screen, Wake, Woken};
 use super::damage::Tiles;
+use super::player::Player;
 use super::shm::Segment;
 use super::titles::{Titles, root_events};
 use super::{connect, cursor, monitors, root};
@@ -47,6 +48,8 @@ pub struct X11Screen {
     waker: Waker,
     layout: Layout,
     tiles: Tiles,
+    /// What a player has painted, which is read when it pauses.
+    player: Option<Player>,
     segment: Option<Segment>,
     news: News,
     /// When damage was last reported.
@@ -94,6 +97,7 @@ impl X11Screen {
             waker,
             layout: Layout::default(),
             tiles: Tiles::new(0, 0),
+            player: None,
             segment: None,
             news: News {
                 motion: true, // so that the first wait tells where the pointer is
@@ -133,6 +137,7 @@ impl X11Screen {
             let pixels = layout.width as usize * layout.height as usize;
             self.segment = Segment::attach(&self.conn, pixels);
             self.tiles = Tiles::new(layout.width, layout.height);
+            self.player = None;
         }
         self.layout = layout;
         self.tiles.mark_all();
@@ -154,6 +159,10 @@ impl X11Screen {
         match event {
             Event::DamageNotify(e) => {
                 let a = e.area;
+                let now = Instant::now();
+                if self.player.as_mut().is_some_and(|p| p.takes(a, now)) {
+                    return;
+                }
                 let (width, height) = (a.width.into(), a.height.into());
                 self.tiles.mark(a.x.into(), a.y.into(), width, height);
                 self.news.damage += 1;
@@ -218,6 +227,12 @@ impl X11Screen {
     fn title_due(&self) -> Option<Instant> {
         let due = self.title_told? + TITLE_EVERY;
         (due > Instant::now()).then_some(due)
+    }
+
+    /// Whether something is to be read. The player's picture only when it is painted.
+    fn is_damaged(&self) -> bool {
+        let painted = self.player.as_ref().and_then(Player::due);
+        !self.tiles.is_empty() || painted.is_some_and(|due| due <= Instant::now())
     }
 
     /// Waits until the program that is drawing pauses. An isolated change is not waited for.
@@ -341,7 +356,7 @@ impl Screen for X11Screen {
                 self.last_damage = Some(Instant::now());
                 self.news.damage = 0;
             }
-            woken.damaged = !self.tiles.is_empty();
+            woken.damaged = self.is_damaged();
             let news = woken.layout.is_some()
                 || woken.cursor.is_some()
                 || woken.pointer.is_some()
@@ -355,13 +370,28 @@ impl Screen for X11Screen {
             self.conn.flush()?;
             let pointer = self.news.motion.then(|| self.pointer_due()).flatten();
             let title = self.news.title.then(|| self.title_due()).flatten();
-            let wake_at = [until, pointer, title].into_iter().flatten().min();
+            let player = self.player.as_ref().and_then(Player::due);
+            let player = player.filter(|_| !only_wakes);
+            let wake_at = [until, pointer, title, player];
+            let wake_at = wake_at.into_iter().flatten().min();
             if sleep(self.conn.stream().as_fd(), &self.waker, wake_at)?.called {
                 self.drain()?;
                 self.tell(&mut woken)?;
-                woken.damaged = !self.tiles.is_empty();
+                woken.damaged = self.is_damaged();
                 return Ok(woken);
             }
+        }
+    }
+
+    fn follow_player(&mut self, place: Option<Area>) {
+        if place != self.player.as_ref().map(Player::place) {
+            // What the last one has painted belongs to nobody now.
+            if let Some(area) = self.player.take().and_then(|mut player| player.picture()) {
+                let (x, y) = (area.x as i32, area.y as i32);
+                self.tiles.mark(x, y, area.width, area.height);
+            }
+            let screen = (self.layout.width, self.layout.height);
+            self.player = place.map(|place| Player::new(place, screen));
         }
     }
 
@@ -369,20 +399,25 @@ impl Screen for X11Screen {
         &mut self,
         whole: bool,
         piece: &mut dyn FnMut(Area, &[u32]),
-    ) -> Result<(), DesktopError> {
+    ) -> Result<bool, DesktopError> {
         self.drain()?;
         self.news.damage = 0;
+        let now = Instant::now();
+        let player = self.player.as_mut();
+        let painted = player.filter(|p| whole || p.due().is_some_and(|due| due <= now));
+        let picture = painted.and_then(Player::picture);
         if whole {
             self.tiles.mark_all();
         }
-        let areas = self.tiles.take();
+        let mut areas = self.tiles.take();
+        areas.extend(picture.filter(|_| !whole));
         // A program may move the pointer without a device; it costs nothing to look along with a picture.
         let pointer = self.conn.query_pointer(self.root)?;
         let all = self.fetch(&areas, piece)?;
         let at = pointer.reply()?;
         self.news.layout |= !all; // what is missing comes with the new layout
         self.news.motion |= self.pointer != Some((at.root_x.into(), at.root_y.into()));
-        Ok(())
+        Ok(picture.is_some())
     }
 
     fn waker(&self) -> Box<dyn Wake> {

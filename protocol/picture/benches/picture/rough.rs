@@ -111,7 +111,7 @@ pub fn video(frame: Duration) {
         let shown = film.frame(number);
         scene.view((PLACE.x, PLACE.y, PLACE.width, PLACE.height), &shown, 0, 0);
         if number == KNOWN {
-            assert!(run.encoder.has_video(), "a film must be found");
+            assert!(run.encoder.video().is_some(), "a film must be found");
             run.clear();
             limit.clear();
             limit_bytes.clear();

@@ -9,12 +9,12 @@ use crate::video::{self, Camera};
 use crate::writer::Place;
 use crate::{Canvas, PictureError, Rect};
 
-/// Players paint a picture in strips, within some milliseconds: it is whole when nothing has come for so long. Coding halves of
-/// pictures costs twice the time. In microseconds.
-const SETTLE_US: u64 = 2_500;
+/// A part of a picture that nobody says is all of it (see [`Encoder::video_is_painted`]) is waited with for so long: more than the
+/// time of a picture at 30 a second, because coding halves of pictures costs twice the time. In microseconds.
+const LONGEST_US: u64 = 40_000;
 
-/// But something else may move all the time: no picture is waited for longer than this. Less than a picture's time at 60 a second.
-const LONGEST_US: u64 = 12_000;
+/// A piece of which so much lies in the video is a part of it.
+const MOSTLY: (u64, u64) = (3, 4);
 
 /// A picture of the video that is to be coded, on whatever thread.
 pub struct VideoJob {
@@ -66,11 +66,9 @@ pub(crate) struct Filming {
     under: Under,
     /// Of the last job.
     number: u64,
-    /// The rectangle was painted since the last update.
-    touched: bool,
-    /// When the picture that is still to be taken began, and when it was last painted.
+    /// When the picture that is still to be taken began, and whether all of it is painted.
     began_us: Option<u64>,
-    painted_us: u64,
+    painted: bool,
     /// All that is left to say waits for the video.
     pub(super) alone: bool,
 }
@@ -82,6 +80,7 @@ impl Filming {
         self.camera = None;
         self.follows = false;
         self.began_us = None;
+        self.painted = false;
         self.alone = false;
     }
 
@@ -89,6 +88,7 @@ impl Filming {
     pub(super) fn forget(&mut self) {
         self.follows = false;
         self.began_us = None;
+        self.painted = false;
         self.alone = false;
         if let Under::Ready(job) | Under::Done(job) = std::mem::take(&mut self.under) {
             self.welcome(job.camera);
@@ -102,17 +102,20 @@ impl Filming {
     }
 
     /// Something was painted.
-    pub(super) fn touch(&mut self, rect: &Rect) {
+    pub(super) fn touch(&mut self) {
         self.alone = false;
-        self.touched |= self.rect.is_some_and(|video| video.intersects(rect));
+    }
+
+    /// Whether it shows most of a piece of the screen.
+    pub(super) fn shows(&self, piece: &Rect) -> bool {
+        let shown = self.rect.and_then(|video| video.meet(piece));
+        shown.is_some_and(|shown| shown.area() * MOSTLY.1 >= piece.area() * MOSTLY.0)
     }
 
     /// After an update: whether changes in the video wait for its next picture.
     pub(super) fn note(&mut self, waiting: bool, now_us: u64) {
-        if std::mem::take(&mut self.touched) || self.began_us.is_none() {
-            self.painted_us = now_us;
-        }
         self.began_us = waiting.then(|| self.began_us.unwrap_or(now_us));
+        self.painted &= waiting;
     }
 
     pub(super) fn is_apart(&self) -> bool {
@@ -232,15 +235,24 @@ impl Encoder {
         self.leave_out_film();
     }
 
-    /// Whether there is video, whose pictures take their time.
-    pub fn has_video(&self) -> bool {
-        self.filming.rect.is_some()
+    /// Where there is video.
+    pub fn video(&self) -> Option<Rect> {
+        self.filming.rect
+    }
+
+    /// What was patched last completes a picture of the video, which need not wait for more. Players paint in strips, within some
+    /// milliseconds; who reads the screen knows when they have ended.
+    pub fn video_is_painted(&mut self) {
+        self.filming.painted = self.filming.rect.is_some();
     }
 
     /// When the video's next picture should be taken, by the clock of the terms, if one is waiting and none is being coded.
     pub fn video_at(&self) -> Option<u64> {
         let began_us = self.filming.began_us.filter(|_| !self.filming.is_busy())?;
-        Some((self.filming.painted_us + SETTLE_US).min(began_us + LONGEST_US))
+        Some(match self.filming.painted {
+            true => began_us,
+            false => began_us + LONGEST_US,
+        })
     }
 
     /// Whether all that is pending waits for a picture of the video: for [`Encoder::video_at`], or for [`Encoder::take_back`].

@@ -7,7 +7,7 @@ use crate::grid::Dirt;
 use crate::video;
 use crate::wire::*;
 use crate::writer::{Look, Place};
-use crate::{PictureError, Rect};
+use crate::{Canvas, PictureError, Rect};
 
 /// JPEG quality of sketches on a line that is in no need: blocks are hardly seen, and they go within a second.
 pub const SKETCH: u8 = 85;
@@ -30,6 +30,10 @@ const SKETCHED: u32 = 512;
 
 /// A change of at most so many pixels in a tile is said at once, whatever waits: a line of letters.
 const SMALL: u32 = 24 * 64;
+
+/// A film's tile is known by every eighth of its rows: neighbours differ in more than three of four pairs, as in no text.
+const GRAIN_STEP: usize = 8;
+const GRAIN: (usize, usize) = (3, 4);
 
 /// How an update may be made.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +124,7 @@ impl Encoder {
         let whole = terms.kind == Kind::Whole || self.needs_whole;
         let rough = may_move && self.is_rough();
         if !(whole || self.pending() || rough) {
+            self.filming.note(false, terms.now_us);
             return false;
         }
         let start = out.len();
@@ -313,6 +318,14 @@ impl Encoder {
         let mut dirt = changed;
         dirt.join(&film);
         let part = dirt.on(&tile);
+        let restless = course.may_move && self.moves(index, terms);
+        let in_video = course.video.is_some_and(|video| video.contains(&part));
+        // A close look at all of the film's tiles takes a millisecond for each of its pictures.
+        if in_video && restless && is_grainy(&self.canvas, &part) {
+            self.motion.note(index, &changed, terms.now_us);
+            self.film(index, course);
+            return Ok(());
+        }
         if let Some((slot, part)) = self.memory.recall(&self.canvas, index, &tile, part) {
             self.writer.recall(&Place { index, tile, part }, slot);
             self.dirt.take(index);
@@ -323,12 +336,11 @@ impl Encoder {
         }
         let place = Place { index, tile, part };
         let look = self.writer.look(&self.canvas, &part);
-        let restless = course.may_move && self.moves(index, terms);
         let film_like = matches!(look, Look::Photo | Look::Palette { grainy: true });
         if course.may_move && film_like {
             self.motion.note(index, &changed, terms.now_us);
         }
-        if film_like && course.video.is_some_and(|video| video.contains(&part)) {
+        if film_like && in_video {
             self.film(index, course);
             return Ok(());
         }
@@ -397,4 +409,18 @@ impl Encoder {
         self.filming.point(rect, bytes)?;
         Ok(Some(rect))
     }
+}
+
+/// Whether pixels look like a film's, judged by some of their rows.
+fn is_grainy(canvas: &Canvas, part: &Rect) -> bool {
+    let rows = (part.y..part.y + part.height).step_by(GRAIN_STEP);
+    let pairs = rows.len() * (part.width as usize - 1);
+    let changes: usize = rows
+        .map(|y| {
+            let row = canvas.span(part.x, y, part.width);
+            let pairs = row.iter().zip(&row[1..]);
+            pairs.filter(|(left, right)| left != right).count()
+        })
+        .sum();
+    changes * GRAIN.1 > pairs * GRAIN.0
 }
