@@ -1,8 +1,8 @@
 //! What people do on a 1080p screen, shared by Sightline and by what there is beside it: processor time, bytes, frames
 //! delivered, how late and how exact, memory.
 //!
-//! `bench_picture [--seconds N] [--rate N] [--seed N] [--only NAME]...`, with the names of workloads. Every case of every
-//! workload is started anew. A second of rest after the last step counts, too: what is late, or is made exact, is paid.
+//! `bench_picture [--seconds N] [--rate N] [--seed N] [--only NAME]... [--own 1]`, with the names of workloads; `--own`: Sightline alone, with
+//! nothing beside it. Every case of every workload is started anew. A second of rest after the last step counts, too: what is late, or is made exact, is paid.
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
@@ -49,9 +49,10 @@ fn main() -> anyhow::Result<()> {
     let frame = frame_copy();
     println!("M: one 1920×1080 frame copied, {} ms", ms(frame));
     let mut lines = Vec::new();
+    let own = option("--own", 0)? > 0;
     for kind in wanted() {
         let mut all = Vec::new();
-        for case in cases() {
+        for case in cases(own) {
             println!("{}: {} (load {})", kind.name(), case.name(), load());
             // One case that fails does not take the others' numbers away.
             match measure(case, kind, options, length) {
@@ -80,7 +81,10 @@ fn wanted() -> Vec<Kind> {
     }
 }
 
-fn cases() -> Vec<Case> {
+fn cases(own: bool) -> Vec<Case> {
+    if own {
+        return vec![Case::Alone, Case::Sightline];
+    }
     let mut cases = vec![Case::Alone, Case::Sightline, Case::Xvnc];
     if vnc::has_scraper() {
         cases.push(Case::X0vncserver);
