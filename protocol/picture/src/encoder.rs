@@ -127,12 +127,14 @@ impl Encoder {
             return;
         };
         self.filming.touch();
+        if self.needs_whole {
+            return merge::merge(&mut self.canvas, &piece);
+        }
         let tiles = self.grid.touched(&piece.rect).count();
         self.survey.clear();
         self.survey.resize(tiles, Survey::default());
         // What a film shows next was not to be seen before.
-        let searched = !self.needs_whole && !self.filming.shows(&piece.rect);
-        let large = tiles >= COPY_MIN_TILES && searched;
+        let large = tiles >= COPY_MIN_TILES && !self.filming.shows(&piece.rect);
         if large && self.look_over(&piece) >= COPY_MIN_TILES {
             self.make_moves(&piece);
         } else {
@@ -329,7 +331,7 @@ impl Encoder {
 
     /// Before a tile changes: what it shows may come back. Not if it is not `lost`, because it is still to be seen elsewhere.
     fn remember(&mut self, tile: u32, lost: bool) {
-        if !self.needs_whole && !self.memory.knows(tile) {
+        if !self.memory.knows(tile) {
             let parts = [&self.dirt, &self.rough, &self.filmed];
             let exact = parts.iter().all(|parts| parts.of(tile).is_empty());
             let rect = self.grid.tile(tile);

@@ -66,6 +66,19 @@ pub(crate) fn differs(canvas: &Canvas, piece: &Piece, x: u32, y: u32, width: u32
     !same(piece.span(x, y, width), canvas.span(x, y, width))
 }
 
+/// Merges all of a piece where nobody asks what of it changed.
+pub(crate) fn merge(canvas: &mut Canvas, piece: &Piece) {
+    let Rect {
+        x,
+        y,
+        width,
+        height,
+    } = piece.rect;
+    for y in y..y + height {
+        store(piece.span(x, y, width), canvas.span_mut(x, y, width));
+    }
+}
+
 /// Merges one row of one tile, which differs.
 pub(crate) fn merge_row(canvas: &mut Canvas, piece: &Piece, row: &Rect, dirt: &mut Dirt) {
     let new = piece.span(row.x, row.y, row.width);

@@ -91,19 +91,21 @@ impl Sheets {
 
     /// What the block adds repeats the last column and row: edges of another colour would cost bytes and ring.
     fn draw(&mut self, canvas: &Canvas, area: &Rect) {
+        const STRIDE: usize = TILE as usize * BYTES;
         let sheet = &mut self.pixels;
-        let stride = TILE as usize * BYTES;
         for y in area.y..area.y + area.height {
-            let row = canvas.span(area.x, y, area.width);
-            sheet.extend(row.iter().flat_map(|pixel| pixel.to_le_bytes()));
-            let last = row[row.len() - 1].to_le_bytes();
-            for _ in area.width..TILE {
-                sheet.extend(last);
+            let pixels = canvas.span(area.x, y, area.width);
+            let mut row = [0; STRIDE];
+            let (bytes, more) = row.as_chunks_mut::<BYTES>().0.split_at_mut(pixels.len());
+            for (bytes, pixel) in bytes.iter_mut().zip(pixels) {
+                *bytes = pixel.to_le_bytes();
             }
+            more.fill(bytes[bytes.len() - 1]);
+            sheet.extend_from_slice(&row);
         }
         let rows = area.height.next_multiple_of(BLOCK) - area.height;
         for _ in 0..rows {
-            let from = sheet.len() - stride;
+            let from = sheet.len() - STRIDE;
             sheet.extend_from_within(from..);
         }
     }
