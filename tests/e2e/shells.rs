@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sightline_tests::display::Display;
 use sightline_tests::glass::Glass;
+use sightline_tests::memory::{find_in_files, find_in_process};
 use sightline_tests::program::Program;
 use sightline_tests::terminal::InTerminal;
 use sightline_tests::world::{Agent, SOON, Setting, World};
@@ -204,6 +205,34 @@ fn the_right_taken_back_closes_the_terminal_and_the_recording_proves_it() -> any
     assert!(found.contains("echo before"), "{found}");
     let cast = run(&["export", &recording, "--key", &key, "--cast", "-"])?;
     assert!(cast.contains("after"));
+    Ok(())
+}
+
+#[test]
+fn the_relay_sees_nothing_of_a_terminal_and_of_words() -> anyhow::Result<()> {
+    const SECRETS: [&[u8]; 3] = [b"wombat5saffron", b"ibex3marigold", b"tapir8juniper"];
+    let mut scene = scene("view,shell")?;
+    let mut glass = plain_shell(&mut scene)?;
+    glass.keys("echo wombat5saffron\r")?;
+    glass.wait("\nwombat5saffron", SOON)?;
+    for words in [["chat", "ibex3marigold"], ["note", "tapir8juniper"]] {
+        assert_eq!(scene.world.command(&words)?.exit_code(SOON)?, 0);
+    }
+    scene.agent.terminal.events.wait("note", SOON)?;
+    let secrets = SECRETS.map(<[u8]>::to_vec);
+    let relay = scene.world.relay.process.pid();
+    assert_eq!(find_in_process(relay, &secrets)?, [false; 3]);
+    assert_eq!(
+        find_in_process(scene.holder.process.pid(), &secrets)?,
+        [true; 3]
+    );
+    scene.agent.terminal.type_line("/stop")?;
+    scene.world.relay.events.wait("over", SOON)?;
+    assert_eq!(find_in_process(relay, &secrets)?, [false; 3]);
+    for place in ["relay", "relay.log"] {
+        let place = scene.world.folder().join(place);
+        assert_eq!(find_in_files(&place, &secrets)?, [false; 3]);
+    }
     Ok(())
 }
 
