@@ -8,3 +8,4 @@ pub mod files;
 pub mod history;
 pub mod log;
 pub mod report;
+pub mod transfer;

@@ -18,6 +18,7 @@ pub mod seal;
 pub mod session;
 
 pub mod text;
+pub mod transfer;
 mod tunnel;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Files that go over. Each end has one lane for them; transfers share it and are told apart by their numbers.
 //!
 //! The technician asks, for sending as for fetching; the user allows each transfer or not. Then whoever has the files
-//! sends entries and their bytes, and the other one says what it has durably got.
+//! sends entries and their bytes, and the other one says what it has taken. What each may do is in `transfer`.
 
 use serde::{Deserialize, Serialize};
 use sightline_protocol::id::Digest;
@@ -39,6 +39,9 @@ pub enum Collision {
     /// What is there stays, and the newcomer is left out.
     Skip,
 }
+
+/// Most names in a question, and most paths in one wish to fetch: what a person can read, and what fits a record.
+pub const MOST_NAMES: usize = 16;
 
 /// What an entry is. Links, devices, sockets and pipes are never sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +86,10 @@ pub struct Amount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileMessage {
     /// Technician → agent: what is in this folder? Relative paths start at the user's home.
-    List { ask: u32, path: PathBytes },
+    List {
+        ask: u32,
+        path: PathBytes,
+    },
     /// Agent → technician: a part of the answer; `last` ends it.
     Listing {
         ask: u32,
@@ -93,21 +99,51 @@ pub enum FileMessage {
         last: bool,
     },
     /// Agent → technician: that folder cannot be listed.
-    NotListed { ask: u32, why: String },
-    /// Technician → agent: may this be put into that folder? An empty `to` is the user's folder for downloads.
+    NotListed {
+        ask: u32,
+        why: String,
+    },
+    /// Technician → agent: may these be put into that folder? An empty `to` is the user's folder for downloads.
     Send {
         transfer: u32,
-        name: PathBytes,
+        /// Of the files and folders at the transfer's top: the first [`MOST_NAMES`] of them.
+        names: Vec<PathBytes>,
+        /// How many there are at the top.
+        tops: u32,
         to: PathBytes,
         amount: Amount,
+        /// None: say first which are there already, by [`FileMessage::Exists`].
+        collision: Option<Collision>,
+    },
+    /// Agent → technician: of what is to be sent, these are there already; wait for [`FileMessage::Choose`].
+    Exists {
+        transfer: u32,
+        names: Vec<PathBytes>,
+    },
+    Choose {
+        transfer: u32,
         collision: Collision,
     },
-    /// Technician → agent: may I have this file or folder?
-    Fetch { transfer: u32, path: PathBytes },
-    /// Agent → technician: the user allows it. For what is fetched, with what it amounts to.
-    Allowed { transfer: u32, amount: Amount },
+    /// Technician → agent: may I have these files and folders (at most [`MOST_NAMES`])?
+    Fetch {
+        transfer: u32,
+        paths: Vec<PathBytes>,
+    },
+    /// Agent → technician: the user allows it. With what it amounts to, for what is fetched as counted there.
+    Allowed {
+        transfer: u32,
+        amount: Amount,
+    },
+    /// Agent → technician: it cannot be, for this reason: the user does not want it, or there is no such file.
+    Refused {
+        transfer: u32,
+        why: String,
+    },
     /// From whoever has the files: an entry; a file's bytes follow, or wait for [`FileMessage::From`] if it is resumable.
-    Entry { transfer: u32, entry: Entry },
+    Entry {
+        transfer: u32,
+        entry: Entry,
+    },
     /// From the receiver: of this resumable file, send what follows the first `offset` bytes, if these have that hash
     /// at your side; else send it whole.
     From {
@@ -117,11 +153,15 @@ pub enum FileMessage {
         sha256: Digest,
     },
     /// From the receiver: leave this entry out.
-    Skip { transfer: u32, index: u32 },
+    Skip {
+        transfer: u32,
+        index: u32,
+    },
     Data {
         transfer: u32,
         index: u32,
         offset: u64,
+        #[serde(with = "octets")]
         bytes: Vec<u8>,
     },
     /// The file's bytes are all sent: so many, with this hash.
@@ -131,16 +171,22 @@ pub enum FileMessage {
         bytes: u64,
         sha256: Digest,
     },
-    /// From whoever has the files: this entry could not be read to its end.
+    /// From whoever has the files: this entry could not be read to its end, or (then nothing was said of it before) is
+    /// none that is sent.
     Unreadable {
         transfer: u32,
         index: u32,
         why: String,
     },
     /// From whoever has the files: there are no more entries.
-    Last { transfer: u32 },
-    /// From the receiver: bytes of the whole transfer's [`FileMessage::Data`] that it has taken, so that more may come.
-    Got { transfer: u32, bytes: u64 },
+    Last {
+        transfer: u32,
+    },
+    /// From the receiver: so much of the whole transfer it has taken, so that more may come (`transfer::cost`).
+    Got {
+        transfer: u32,
+        bytes: u64,
+    },
     /// From the receiver: this file is in its place.
     Placed {
         transfer: u32,
@@ -153,8 +199,75 @@ pub enum FileMessage {
         index: u32,
         why: String,
     },
-    /// From the receiver: the transfer is done; so many files are in their places.
-    Done { transfer: u32, files: u64 },
-    /// From either side: the transfer ends here, for this reason (the user refused, the disk is full…).
-    Ended { transfer: u32, why: String },
+    /// From the receiver: the transfer is done; so many files are in their places, and on the disk.
+    Done {
+        transfer: u32,
+        files: u64,
+    },
+    /// From either side: the transfer ends here, for this reason (somebody wants no more of it, the disk is full…).
+    Ended {
+        transfer: u32,
+        why: String,
+    },
+}
+
+impl FileMessage {
+    /// The transfer that it belongs to.
+    pub fn transfer(&self) -> Option<u32> {
+        match self {
+            FileMessage::List { .. }
+            | FileMessage::Listing { .. }
+            | FileMessage::NotListed { .. } => None,
+            FileMessage::Send { transfer, .. }
+            | FileMessage::Exists { transfer, .. }
+            | FileMessage::Choose { transfer, .. }
+            | FileMessage::Fetch { transfer, .. }
+            | FileMessage::Allowed { transfer, .. }
+            | FileMessage::Refused { transfer, .. }
+            | FileMessage::Entry { transfer, .. }
+            | FileMessage::From { transfer, .. }
+            | FileMessage::Skip { transfer, .. }
+            | FileMessage::Data { transfer, .. }
+            | FileMessage::End { transfer, .. }
+            | FileMessage::Unreadable { transfer, .. }
+            | FileMessage::Last { transfer }
+            | FileMessage::Got { transfer, .. }
+            | FileMessage::Placed { transfer, .. }
+            | FileMessage::NotPlaced { transfer, .. }
+            | FileMessage::Done { transfer, .. }
+            | FileMessage::Ended { transfer, .. } => Some(*transfer),
+        }
+    }
+}
+
+/// Bytes as one piece rather than one by one: the same on the wire, and many times as fast.
+mod octets {
+    use std::fmt;
+
+    use serde::de::{Deserializer, Error, Visitor};
+    use serde::ser::Serializer;
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+
+            fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
 }

@@ -18,7 +18,8 @@ pub use facts::{
     Cpu, Disk, Facts, JournalEntry, Memory, Network, Process, Service, System, Update,
 };
 pub use file::{
-    Amount, Collision, Direction, Entry, EntryKind, FileMessage, FileNote, Listed, PathBytes,
+    Amount, Collision, Direction, Entry, EntryKind, FileMessage, FileNote, Listed, MOST_NAMES,
+    PathBytes,
 };
 pub use input::{Button, Input};
 pub use picture::{Area, CursorShape, Layout, Monitor, Scene, TITLE_CAP};

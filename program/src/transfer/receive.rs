@@ -1,0 +1,150 @@
+//! Takes files in, in a thread of its own.
+
+use sightline_ends::content::{Amount, FileMessage, PathBytes};
+use sightline_ends::transfer::{Begin, Deed, Meter, Receiver, shown};
+
+use super::place::{Begun, Target};
+use super::{Line, News, Stopped};
+
+/// What is to come, and where it goes.
+pub struct Incoming {
+    /// Names at the top, as far as they were announced, of so many.
+    pub names: Vec<PathBytes>,
+    pub tops: u32,
+    pub amount: Amount,
+    pub target: Target,
+}
+
+/// Takes it all in; how many files are in their places.
+pub fn receive(incoming: Incoming, line: &mut Line<'_>) -> Result<u64, Stopped> {
+    let Incoming {
+        names,
+        tops,
+        amount,
+        target,
+    } = incoming;
+    let mut receiving = Receiving {
+        machine: Receiver::new(line.transfer, line.direction, names, tops, amount),
+        target,
+        name: String::new(),
+        done: Amount::default(),
+        meter: Meter::new(amount, line.clock.now()),
+    };
+    let result = receiving.run(line);
+    line.part(result)
+}
+
+struct Receiving {
+    machine: Receiver,
+    target: Target,
+    /// Path of the file that is on.
+    name: String,
+    done: Amount,
+    meter: Meter,
+}
+
+impl Receiving {
+    fn run(&mut self, line: &mut Line<'_>) -> Result<u64, Stopped> {
+        loop {
+            let message = Line::message(line.inbox.next()?)?;
+            line.check()?;
+            let deed = self.machine.handle(message);
+            let deed = deed.map_err(|error| Stopped::Here(error.to_string()))?;
+            let answer = match deed {
+                Deed::Nothing => None,
+                Deed::Folder { path } => {
+                    if let Err(why) = self.target.folder(&path) {
+                        (line.news)(News::Failed(joined(&path), why));
+                    }
+                    None
+                }
+                Deed::Begin(begin) => self.begin(&begin, line)?,
+                Deed::Write { at, bytes } => self.write(at, &bytes, line),
+                Deed::Place => self.place(line),
+                Deed::Abandon { why } => self.abandon(why, line),
+                Deed::Last => {
+                    self.target.finish().map_err(Stopped::Here)?;
+                    line.say(self.machine.done())?;
+                    return Ok(self.machine.files());
+                }
+            };
+            if let Some(answer) = answer {
+                line.say(answer)?;
+            }
+            if let Some(got) = self.machine.got() {
+                line.say(got)?;
+            }
+            let now = line.clock.now();
+            self.meter.note(self.done, now);
+            (line.news)(News::Progress(self.meter.progress(now)));
+        }
+    }
+
+    fn begin(
+        &mut self,
+        begin: &Begin,
+        line: &mut Line<'_>,
+    ) -> Result<Option<FileMessage>, Stopped> {
+        self.name = joined(&begin.path);
+        let check = || line.check();
+        Ok(match self.target.begin(begin, &check)? {
+            Ok(Begun::New) => self.machine.take(),
+            Ok(Begun::There(offset, hash)) => {
+                self.done.bytes += offset;
+                self.meter.there_already(offset);
+                self.machine.resume(offset, hash)
+            }
+            Ok(Begun::Skip) => {
+                (line.news)(News::Skipped(self.name.clone()));
+                self.machine.skip()
+            }
+            Err(why) => self.not_placed(why, line),
+        })
+    }
+
+    fn not_placed(&mut self, why: String, line: &mut Line<'_>) -> Option<FileMessage> {
+        (line.news)(News::Failed(self.name.clone(), why.clone()));
+        self.machine.not_placed(why)
+    }
+
+    fn write(&mut self, at: u64, bytes: &[u8], line: &mut Line<'_>) -> Option<FileMessage> {
+        self.done.bytes += bytes.len() as u64;
+        match self.target.write(at, bytes) {
+            Ok(()) => None,
+            Err(why) => {
+                self.target.abandon();
+                self.not_placed(why, line)
+            }
+        }
+    }
+
+    fn place(&mut self, line: &mut Line<'_>) -> Option<FileMessage> {
+        match self.target.place() {
+            Ok(other_name) => {
+                self.done.files += 1;
+                let placed = self.machine.placed(other_name.as_deref());
+                if let Some(FileMessage::Placed { note, .. }) = &placed {
+                    (line.news)(News::Placed(self.name.clone(), note.clone()));
+                }
+                placed
+            }
+            Err(why) => self.not_placed(why, line),
+        }
+    }
+
+    fn abandon(&mut self, why: String, line: &mut Line<'_>) -> Option<FileMessage> {
+        self.target.abandon();
+        let answer = self.machine.not_placed(why.clone());
+        // What was never begun has its name in the reason.
+        let name = match answer {
+            Some(_) => self.name.clone(),
+            None => String::new(),
+        };
+        (line.news)(News::Failed(name, shown(why.as_bytes())));
+        answer
+    }
+}
+
+fn joined(path: &[PathBytes]) -> String {
+    shown(&path.join(&b'/'))
+}
