@@ -6,6 +6,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use sightline_ends::content::{Direction, FileNote};
+use sightline_ends::text::harmless;
 use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Digest, PublicKey, SessionId};
@@ -107,6 +109,23 @@ pub struct Terminal {
     pub exit_code: Option<i32>,
 }
 
+/// Files that are listed one by one: the file stays below what is read of one (1 MiB), whatever the technician sends.
+const MOST_FILES: usize = 500;
+/// Characters of a name that are kept.
+const FILE_NAME: usize = 255;
+
+/// A file that was copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copied {
+    pub name: String,
+    /// `to this computer` or `to the technician`.
+    pub direction: String,
+    pub bytes: u64,
+    /// 64 hexadecimal digits.
+    pub sha256: String,
+    pub at: Moment,
+}
+
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -148,6 +167,9 @@ pub struct History {
     /// What was done, in the technician's words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// Files that were copied and are not listed below, because they were too many.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub files_not_listed: u64,
     pub start: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -159,6 +181,8 @@ pub struct History {
     pub pauses: Vec<Pause>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terminals: Vec<Terminal>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Copied>,
     proof: Proof,
 }
 
@@ -173,6 +197,10 @@ pub struct Beginning<'a> {
     pub agent: PublicKey,
     pub manifest: Digest,
     pub receipt: &'a Signed<Receipt>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn encoded<T: Statement>(signed: &Signed<T>) -> String {
@@ -203,6 +231,8 @@ impl History {
             changes: Vec::new(),
             pauses: Vec::new(),
             terminals: Vec::new(),
+            files: Vec::new(),
+            files_not_listed: 0,
             proof: Proof {
                 manifest: from.manifest.to_string(),
                 agent: from.agent.to_string(),
@@ -251,6 +281,25 @@ impl History {
             how: code.sentence().to_owned(),
             code: Some(code.number()),
             at: Some(Moment::at(at_ms)),
+        });
+    }
+
+    /// A file was copied.
+    pub fn add_file(&mut self, note: &FileNote, at_ms: u64) {
+        if self.files.len() >= MOST_FILES {
+            self.files_not_listed += 1;
+            return;
+        }
+        let direction = match note.direction {
+            Direction::ToUser => "to this computer",
+            Direction::ToTechnician => "to the technician",
+        };
+        self.files.push(Copied {
+            name: harmless(&note.name, FILE_NAME),
+            direction: direction.into(),
+            bytes: note.bytes,
+            sha256: note.sha256.to_string(),
+            at: Moment::at(at_ms),
         });
     }
 
@@ -353,6 +402,14 @@ mod tests {
             from: Moment::at(0),
             to: None,
         });
+        let note = FileNote {
+            name: "[end]\n\u{202e}driver.deb".into(),
+            bytes: 7,
+            sha256: Digest([1; 32]),
+            direction: Direction::ToUser,
+        };
+        (0..502).for_each(|_| history.add_file(&note, 1));
+        assert_eq!((history.files.len(), history.files_not_listed), (500, 2));
         history.end = Some(End {
             how: "the agent was killed".into(),
             code: None,

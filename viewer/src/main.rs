@@ -9,6 +9,7 @@ use sightline::io::chat;
 use sightline::io::connect::{self, ConnectOptions};
 use sightline::io::evidence::export::{self, ExportArgs};
 use sightline::io::evidence::search::{self, SearchArgs};
+use sightline::io::files::{self, FetchArgs, ListArgs, SendArgs};
 use sightline::io::info;
 use sightline::io::org::{self, OrgCommand};
 use sightline::io::replay::{self, ReplayOptions};
@@ -62,6 +63,14 @@ enum Command {
     },
     /// Technician: how the user's computer is, in a session that runs.
     Info(JoinArgs),
+    /// Technician: send files and folders to the user's computer, in a session that runs.
+    ///
+    /// The user is asked. What breaks off goes on where it was when you run the same again.
+    Send(SendArgs),
+    /// Technician: fetch files and folders from the user's computer, in a session that runs.
+    Fetch(FetchArgs),
+    /// Technician: what is in a folder of the user's computer, in a session that runs.
+    List(ListArgs),
     /// Auditor: watch a recording.
     Replay {
         /// The recording (.slrec), from the relay's folder of recordings.
@@ -334,6 +343,9 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
         Command::Note { join, text } => return chat::note(join.session.as_deref(), &text),
         Command::Shell(args) => return shell::run(&args.options(), report),
         Command::Info(join) => info::run(join.session.as_deref(), report)?,
+        Command::Send(args) => return files::send(&args, report),
+        Command::Fetch(args) => return files::fetch(&args, report),
+        Command::List(args) => files::list(&args, report)?,
         Command::Export(args) => export::run(&args, report)?,
         Command::Search(args) => return search::run(&args, report),
         Command::Verify(args) => return verify::run(&args, report),

@@ -3,6 +3,7 @@
 
 mod beside;
 mod facts;
+mod files;
 mod film;
 mod hands;
 mod handshake;

@@ -8,7 +8,7 @@ use sightline_protocol::capability::Capabilities;
 use sightline_protocol::close::CloseCode;
 use tokio::sync::oneshot;
 
-use crate::platform::{Answer, Asked, Prompt, Question};
+use crate::platform::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion};
 
 /// A question on show. Dropping it takes it away everywhere.
 pub struct OnShow {
@@ -22,8 +22,6 @@ pub fn ask(
     question: &ConsentQuestion,
     clock: Clock,
 ) -> Result<OnShow, CloseCode> {
-    let (sender, answer) = oneshot::channel();
-    let first = Arc::new(Mutex::new(Some(sender)));
     let question = Question {
         technician: question.technician.clone(),
         organisation: question.organisation.clone(),
@@ -33,24 +31,61 @@ pub fn ask(
         notes: question.notes.clone(),
         deadline: clock.at(question.deadline_us),
     };
-    let mut shown = Vec::new();
-    for prompt in prompts {
-        let first = Arc::clone(&first);
-        let answered = Box::new(move |answer| {
-            let sender = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(sender) = sender {
-                let _ = sender.send(result(answer));
-            }
-        });
-        match prompt.ask(question.clone(), answered) {
-            Ok(asked) => shown.push(asked),
-            Err(error) => tracing::warn!("a prompt cannot be shown: {error}"),
-        }
-    }
+    let (shown, answer) = show(prompts, |prompt, first| {
+        let answered = Box::new(move |answer| first.give(result(answer)));
+        prompt.ask(question.clone(), answered)
+    });
     if shown.is_empty() {
         return Err(CloseCode::NoPrompt);
     }
     Ok(OnShow { answer, shown })
+}
+
+/// A small question on show. Dropping it takes it away everywhere.
+pub struct SmallOnShow {
+    pub answer: oneshot::Receiver<Choice>,
+    _shown: Vec<Box<dyn Asked>>,
+}
+
+/// The same for a small question; `None` if no prompt can show it.
+pub fn ask_small(prompts: &[Box<dyn Prompt>], question: &SmallQuestion) -> Option<SmallOnShow> {
+    let (shown, answer) = show(prompts, |prompt, first| {
+        let answered = Box::new(move |choice| first.give(choice));
+        prompt.ask_small(question.clone(), answered)
+    });
+    (!shown.is_empty()).then_some(SmallOnShow {
+        answer,
+        _shown: shown,
+    })
+}
+
+/// Where the first answer goes.
+struct First<A>(Arc<Mutex<Option<oneshot::Sender<A>>>>);
+
+impl<A> First<A> {
+    fn give(self, answer: A) {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sender) = sender {
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+/// Shows a question in every prompt that can.
+fn show<A>(
+    prompts: &[Box<dyn Prompt>],
+    ask: impl Fn(&dyn Prompt, First<A>) -> Result<Box<dyn Asked>, DesktopError>,
+) -> (Vec<Box<dyn Asked>>, oneshot::Receiver<A>) {
+    let (sender, answer) = oneshot::channel();
+    let first = Arc::new(Mutex::new(Some(sender)));
+    let mut shown = Vec::new();
+    for prompt in prompts {
+        match ask(&**prompt, First(Arc::clone(&first))) {
+            Ok(asked) => shown.push(asked),
+            Err(error) => tracing::warn!("a prompt cannot be shown: {error}"),
+        }
+    }
+    (shown, answer)
 }
 
 fn result(answer: Answer) -> Result<Capabilities, CloseCode> {

@@ -25,12 +25,13 @@ use tokio::sync::mpsc;
 
 use super::beside::{self, Writers};
 use super::facts::FactsFinder;
+use super::files::{Files, FilesEvent};
 use super::hands::HandsThread;
 use super::history::Keeper;
 use super::picture::{FromPicture, PictureFailure, PictureStats, PictureThread};
 use super::shells::{ShellEvent, Shells};
 use super::stop::Stop;
-use crate::platform::{self, Backend, DesktopError, Indicator, Lines, UserWish, Watching};
+use crate::platform::{self, Backend, DesktopError, Indicator, Lines, Prompt, UserWish, Watching};
 use crate::pure::talk;
 
 /// Records of the technician that may wait for the guard; beyond it the lane waits (flow control).
@@ -54,6 +55,7 @@ enum Happened {
     Picture(FromPicture),
     /// A part beside picture and hands has something to say.
     Says(AgentSays),
+    Files(FilesEvent),
     HandsFailed(DesktopError),
     Stop(CloseCode),
     Wished(UserWish),
@@ -97,6 +99,10 @@ struct Running<'a> {
     writers: Writers,
     facts: FactsFinder,
     shells: Shells,
+    files: Files,
+    /// The user is being asked something.
+    asking: bool,
+    prompts: &'a [Box<dyn Prompt>],
     /// What came while the recording was behind and must not be dropped for it, in order.
     waiting: VecDeque<(Class, Bytes)>,
     waiting_bytes: usize,
@@ -108,7 +114,9 @@ struct Running<'a> {
 }
 
 /// What a session needs beside the connection.
-pub struct SessionSetup {
+pub struct SessionSetup<'a> {
+    /// For questions within the session.
+    pub prompts: &'a [Box<dyn Prompt>],
     pub backend: Backend,
     pub clock: Clock,
     pub report: Report,
@@ -123,7 +131,7 @@ pub struct SessionSetup {
 pub async fn run(
     broker: &mut Broker,
     established: &Established,
-    mut setup: SessionSetup,
+    mut setup: SessionSetup<'_>,
 ) -> CloseCode {
     let session = established.session;
     let keeper = setup.keeper.take();
@@ -148,9 +156,10 @@ pub async fn run(
 async fn start<'a>(
     broker: &'a mut Broker,
     established: &Established,
-    setup: SessionSetup,
+    setup: SessionSetup<'a>,
 ) -> Result<Running<'a>, CloseCode> {
     let SessionSetup {
+        prompts,
         backend,
         clock,
         report,
@@ -206,6 +215,14 @@ async fn start<'a>(
         writers: Writers::new(broker.link.clone(), session),
         facts: FactsFinder::default(),
         shells: Shells::new(established.technician_name.clone(), says.clone()),
+        files: Files::new(
+            says.clone(),
+            clock,
+            report,
+            established.technician_name.clone(),
+        ),
+        asking: false,
+        prompts,
         says,
         said,
         waiting: VecDeque::new(),
@@ -319,6 +336,7 @@ impl Running<'_> {
                 FromLane::End(result) => Happened::LaneEnd(result),
             },
             Some(says) = self.said.recv(), if !self.machine.frozen() => Happened::Says(says),
+            event = self.files.next() => Happened::Files(event),
             Some(from) = self.from_picture.recv() => Happened::Picture(from),
             arrived = self.link.accept() => Happened::Arrived(arrived),
         }
@@ -364,6 +382,7 @@ impl Running<'_> {
             Happened::LaneEnd(Err(error)) => self.machine.end(error.code(), now),
             Happened::Picture(from) => self.picture_said(from),
             Happened::Says(says) => self.say(&says),
+            Happened::Files(event) => self.files_happened(event),
             Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
                 read_lane(opening, lane, self.to_lanes.clone());
             }
@@ -445,6 +464,23 @@ impl Running<'_> {
         }
     }
 
+    fn files_happened(&mut self, event: FilesEvent) {
+        let placed = self.files.happened(event, self.prompts);
+        self.files_may_ask();
+        if !placed.is_empty() {
+            let now = self.clock.now().unix_ms;
+            self.note(|history| placed.iter().for_each(|note| history.add_file(note, now)));
+        }
+    }
+
+    /// No remote hands while the user is answering.
+    fn files_may_ask(&mut self) {
+        if self.files.is_asking() != self.asking {
+            self.asking = self.files.is_asking();
+            self.machine.set_prompt_open(self.asking);
+        }
+    }
+
     fn note(&mut self, change: impl FnOnce(&mut History)) {
         if let Some(keeper) = &mut self.keeper {
             keeper.note(change);
@@ -522,7 +558,10 @@ impl Running<'_> {
                     self.shell_event(event);
                 }
             }
-            AgentEffect::File(..) => {}
+            AgentEffect::File(grant, message) => {
+                self.files.handle(grant, message);
+                self.files_may_ask();
+            }
             AgentEffect::Clipboard(..) => {}
             AgentEffect::TellFacts(grant) => self.facts.find(grant, self.says.clone()),
             AgentEffect::Mark(..) => {}
@@ -599,6 +638,10 @@ impl Running<'_> {
         }
         if !allowed.contains(Capability::Shell) {
             self.shells.hang_up();
+        }
+        if !allowed.contains(Capability::Files) {
+            self.files.end_all("the user took the permission back");
+            self.files_may_ask();
         }
         self.watching.allowed = allowed;
         self.show();

@@ -39,7 +39,8 @@ const WRONG_GUESSES: u32 = 3;
 
 /// What this agent can do for a technician today.
 fn offered() -> Capabilities {
-    Capabilities::of(&[Capability::View, Capability::Control, Capability::Shell])
+    use Capability::{Control, Files, Shell, View};
+    Capabilities::of(&[View, Control, Shell, Files])
 }
 
 struct Share<'a> {
@@ -299,6 +300,7 @@ impl Share<'_> {
             return CloseCode::Internal;
         };
         let setup = SessionSetup {
+            prompts: &self.prompts,
             backend: self.options.backend,
             clock: self.clock,
             report: self.report,

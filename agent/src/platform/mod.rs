@@ -152,6 +152,30 @@ pub enum Answer {
     TimedOut,
 }
 
+/// A small question within a session: may this be done now?
+#[derive(Clone, Debug)]
+pub struct SmallQuestion {
+    /// What is asked, in one sentence (may quote the other side: cleaned before it is shown).
+    pub title: String,
+    /// What there is to know, in order.
+    pub lines: Vec<String>,
+    /// What the user allows who does not want to be asked again: "all transfers of this session".
+    pub all: String,
+    /// No answer until then means *refuse*.
+    pub deadline: Instant,
+}
+
+/// The user's answer to a [`SmallQuestion`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    Allow,
+    /// This one, and those that follow.
+    AllowAll,
+    Refuse,
+    /// Nobody answered in time.
+    TimedOut,
+}
+
 /// A way to ask the user. Several are open at once; the first answer counts and the others are dismissed.
 pub trait Prompt: Send + Sync {
     /// Shows the question and returns at once; `answer` is called at most once, from another thread.
@@ -160,6 +184,13 @@ pub trait Prompt: Send + Sync {
         &self,
         question: Question,
         answer: Box<dyn FnOnce(Answer) + Send>,
+    ) -> Result<Box<dyn Asked>, DesktopError>;
+
+    /// The same for a small question.
+    fn ask_small(
+        &self,
+        question: SmallQuestion,
+        answer: Box<dyn FnOnce(Choice) + Send>,
     ) -> Result<Box<dyn Asked>, DesktopError>;
 }
 

@@ -15,7 +15,7 @@ use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::choice::{LONGEST_NAME, LONGEST_TEXT, clean, next_second, seconds_left, tick};
 use super::wake::{Waker, sleep};
-use super::{Answer, Asked, DesktopError, Prompt, Question, Wake};
+use super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion, Wake};
 
 /// More than an answer can need; what is beyond is not read as one.
 const LONGEST_LINE: usize = 200;
@@ -57,6 +57,48 @@ impl Prompt for TerminalPrompt {
         question: Question,
         answer: Box<dyn FnOnce(Answer) + Send>,
     ) -> Result<Box<dyn Asked>, DesktopError> {
+        let asked = question.asked;
+        let rules = Rules {
+            hint: "[y/N/list]",
+            meaning: Box::new(move |line| meaning(line, asked)),
+            no: Answer::Deny,
+            timed_out: Answer::TimedOut,
+            said: |answer| match answer {
+                Answer::Allow(what) => format!("allowed: {what}"),
+                _ => "denied".to_owned(),
+            },
+        };
+        self.open_dialogue(&text(&question), question.deadline, rules, answer)
+    }
+
+    fn ask_small(
+        &self,
+        question: SmallQuestion,
+        answer: Box<dyn FnOnce(Choice) + Send>,
+    ) -> Result<Box<dyn Asked>, DesktopError> {
+        let rules = Rules {
+            hint: "[y/N/all]",
+            meaning: Box::new(small_meaning),
+            no: Choice::Refuse,
+            timed_out: Choice::TimedOut,
+            said: |choice| match choice {
+                Choice::Allow => "allowed".to_owned(),
+                Choice::AllowAll => "allowed, and those that follow".to_owned(),
+                Choice::Refuse | Choice::TimedOut => "refused".to_owned(),
+            },
+        };
+        self.open_dialogue(&small_text(&question), question.deadline, rules, answer)
+    }
+}
+
+impl TerminalPrompt {
+    fn open_dialogue<A: Copy + Send + 'static>(
+        &self,
+        text: &str,
+        deadline: Instant,
+        rules: Rules<A>,
+        answer: Box<dyn FnOnce(A) + Send>,
+    ) -> Result<Box<dyn Asked>, DesktopError> {
         let (file, modes) = self.terminal()?;
         let waker = Waker::new()?;
         let closed = Arc::new(AtomicBool::new(false));
@@ -64,14 +106,14 @@ impl Prompt for TerminalPrompt {
             file,
             modes,
             rewrites: self.rewrites,
-            asked: question.asked,
-            deadline: question.deadline,
+            rules,
+            deadline,
             line: Vec::new(),
             said: None,
             waker: waker.clone(),
             closed: Arc::clone(&closed),
         };
-        dialogue.begin(&question)?;
+        dialogue.begin(text)?;
         let thread = thread::Builder::new()
             .name("consent terminal".into())
             .spawn(move || match dialogue.serve() {
@@ -111,13 +153,24 @@ impl Drop for Shown {
     }
 }
 
+/// What lines mean as answers to a question.
+struct Rules<A> {
+    /// What can be typed, in short.
+    hint: &'static str,
+    meaning: Box<dyn Fn(&str) -> Meaning<A> + Send>,
+    no: A,
+    timed_out: A,
+    /// An answer in words.
+    said: fn(A) -> String,
+}
+
 /// One question and the lines typed to it.
-struct Dialogue {
+struct Dialogue<A> {
     file: File,
     /// The terminal's settings before.
     modes: Termios,
     rewrites: bool,
-    asked: Capabilities,
+    rules: Rules<A>,
     deadline: Instant,
     /// What was typed since the last end of line.
     line: Vec<u8>,
@@ -129,15 +182,15 @@ struct Dialogue {
 
 /// What a line means.
 #[derive(Debug, PartialEq, Eq)]
-enum Meaning {
-    Given(Answer),
+enum Meaning<A> {
+    Given(A),
     /// Not understood; the sentence says why.
     Unclear(String),
 }
 
-impl Dialogue {
+impl<A: Copy> Dialogue<A> {
     /// Writes the question. From now on we echo: the countdown shares the line with what is typed.
-    fn begin(&mut self, question: &Question) -> io::Result<()> {
+    fn begin(&mut self, text: &str) -> io::Result<()> {
         let mut modes = self.modes.clone();
         if self.rewrites {
             modes
@@ -147,11 +200,11 @@ impl Dialogue {
         tcsetattr(&self.file, OptionalActions::Now, &modes)?;
         // What was typed before the question was there is no answer to it.
         tcflush(&self.file, QueueSelector::IFlush)?;
-        self.file.write_all(text(question).as_bytes())?;
+        self.file.write_all(text.as_bytes())?;
         self.show_line()
     }
 
-    fn serve(&mut self) -> io::Result<Option<Answer>> {
+    fn serve(&mut self) -> io::Result<Option<A>> {
         loop {
             let slept = sleep(
                 self.file.as_fd(),
@@ -163,16 +216,14 @@ impl Dialogue {
                 return Ok(None);
             }
             if seconds_left(self.deadline) == 0 {
-                self.end("no answer in time: denied")?;
-                return Ok(Some(Answer::TimedOut));
+                let how = (self.rules.said)(self.rules.timed_out);
+                self.end(&format!("no answer in time: {how}"))?;
+                return Ok(Some(self.rules.timed_out));
             }
             if slept.readable
                 && let Some(answer) = self.read()?
             {
-                self.end(&match answer {
-                    Answer::Allow(what) => format!("allowed: {what}"),
-                    _ => "denied".to_owned(),
-                })?;
+                self.end(&(self.rules.said)(answer))?;
                 return Ok(Some(answer));
             }
             self.show_line()?;
@@ -180,18 +231,18 @@ impl Dialogue {
     }
 
     /// Takes in what was typed; the answer, if that completed one.
-    fn read(&mut self) -> io::Result<Option<Answer>> {
+    fn read(&mut self) -> io::Result<Option<A>> {
         let mut bytes = [0; 256];
         let count = self.file.read(&mut bytes)?;
         if count == 0 {
-            return Ok(Some(Answer::Deny)); // end of input, or hung up: nobody is there to agree
+            return Ok(Some(self.rules.no)); // end of input, or hung up: nobody is there to agree
         }
         for byte in &bytes[..count] {
             match byte {
                 b'\r' | b'\n' => {
                     let line = String::from_utf8_lossy(&self.line).into_owned();
                     self.line.clear();
-                    match meaning(&line, self.asked) {
+                    match (self.rules.meaning)(&line) {
                         Meaning::Given(answer) => return Ok(Some(answer)),
                         Meaning::Unclear(why) => self.complain(&why)?,
                     }
@@ -199,7 +250,7 @@ impl Dialogue {
                 0x08 | 0x7f => {
                     self.line.pop();
                 }
-                0x04 if self.line.is_empty() => return Ok(Some(Answer::Deny)), // end of input
+                0x04 if self.line.is_empty() => return Ok(Some(self.rules.no)), // end of input
                 0x15 => self.line.clear(),
                 // Nothing that could move the cursor is echoed.
                 b' '..=b'~' if self.line.len() < LONGEST_LINE => self.line.push(*byte),
@@ -217,19 +268,19 @@ impl Dialogue {
 
     /// The line of the answer with the time left.
     fn show_line(&mut self) -> io::Result<()> {
-        let seconds = seconds_left(self.deadline);
+        let (seconds, hint) = (seconds_left(self.deadline), self.rules.hint);
         if self.said == Some(seconds) {
             return Ok(());
         }
         if self.rewrites {
             let typed = String::from_utf8_lossy(&self.line);
-            write!(self.file, "\r\x1b[KAllow? [y/N/list] ({seconds} s) {typed}")?;
+            write!(self.file, "\r\x1b[KAllow? {hint} ({seconds} s) {typed}")?;
             self.said = Some(seconds);
             return self.file.flush();
         }
         // A line every second would drown a screen reader or a log: at the start and near the end only.
         if self.said.is_none() || matches!(seconds, 30 | 10) {
-            writeln!(self.file, "Allow? [y/N/list] ({seconds} seconds left)")?;
+            writeln!(self.file, "Allow? {hint} ({seconds} seconds left)")?;
         }
         self.said = Some(seconds);
         self.file.flush()
@@ -241,7 +292,7 @@ impl Dialogue {
     }
 }
 
-impl Drop for Dialogue {
+impl<A> Drop for Dialogue<A> {
     fn drop(&mut self) {
         // Nothing to restore where the terminal is gone.
         let _ = tcsetattr(&self.file, OptionalActions::Now, &self.modes);
@@ -274,8 +325,28 @@ fn text(question: &Question) -> String {
     text
 }
 
+/// A small question in words.
+fn small_text(question: &SmallQuestion) -> String {
+    let mut text = format!("\r\n*** {} ***\r\n", clean(&question.title, LONGEST_TEXT));
+    for line in &question.lines {
+        text += &format!("  {}\r\n", clean(line, LONGEST_TEXT));
+    }
+    let all = clean(&question.all, LONGEST_NAME);
+    text + &format!("Answer y to allow it, n (or just Enter) to refuse, or all to allow {all}.\r\n")
+}
+
+/// What the line answers to a small question.
+fn small_meaning(line: &str) -> Meaning<Choice> {
+    match line.trim().to_lowercase().as_str() {
+        "y" | "yes" | "allow" => Meaning::Given(Choice::Allow),
+        "a" | "all" => Meaning::Given(Choice::AllowAll),
+        "" | "n" | "no" | "refuse" => Meaning::Given(Choice::Refuse),
+        _ => Meaning::Unclear("please answer y, n or all".into()),
+    }
+}
+
 /// What the line answers to that question.
-fn meaning(line: &str, asked: Capabilities) -> Meaning {
+fn meaning(line: &str, asked: Capabilities) -> Meaning<Answer> {
     let line = line.trim().to_lowercase();
     match line.as_str() {
         "y" | "yes" | "allow" => return Meaning::Given(Answer::Allow(asked)),
@@ -307,6 +378,19 @@ fn meaning(line: &str, asked: Capabilities) -> Meaning {
 mod tests {
     use super::*;
     use Capability::{Control, Files, View};
+
+    #[test]
+    fn small_answers_mean_what_they_say() {
+        for (line, choice) in [
+            ("y", Choice::Allow),
+            (" ALL ", Choice::AllowAll),
+            ("", Choice::Refuse),
+            ("no", Choice::Refuse),
+        ] {
+            assert_eq!(small_meaning(line), Meaning::Given(choice));
+        }
+        assert!(matches!(small_meaning("ja"), Meaning::Unclear(_)));
+    }
 
     #[test]
     fn lines_mean_what_they_say() {

@@ -25,6 +25,7 @@ pub use walk::{Root, roots};
 use std::io;
 
 use rustix::io::Errno;
+use sightline_ends::content::Amount;
 
 /// An error of the file system as a person reads it.
 fn words(error: &io::Error) -> String {
@@ -40,4 +41,28 @@ fn words(error: &io::Error) -> String {
         Some(Errno::FBIG) => "it is too large for that disk".into(),
         _ => error.to_string(),
     }
+}
+
+/// Bytes as people say them: `12.3 MB`.
+pub fn bytes_text(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
+    let mut unit = 0;
+    let mut size = bytes as f64;
+    while size >= 999.95 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} {}", UNITS[unit]),
+        _ => format!("{size:.1} {}", UNITS[unit]),
+    }
+}
+
+/// `3 files, 12.3 MB`.
+pub fn amount_text(amount: Amount) -> String {
+    let files = match amount.files {
+        1 => "1 file".to_owned(),
+        files => format!("{files} files"),
+    };
+    format!("{files}, {}", bytes_text(amount.bytes))
 }

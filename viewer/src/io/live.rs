@@ -2,6 +2,7 @@
 //! doings to the lanes.
 
 mod clients;
+mod files;
 mod shells;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -30,6 +31,7 @@ use super::interrupt::Interrupt;
 use super::local::{ClientId, FromCommand, FromHolder, Joined, Server, VERSION, Welcome};
 use super::window::{Bar, Did, WindowHandle};
 use clients::Clients;
+use files::{Files, FilesEvent};
 use shells::{Shells, Todo};
 
 /// Records of the agent that may wait for the window; beyond it the lane waits, and by the acknowledgements the agent.
@@ -72,6 +74,7 @@ enum Happened {
     Relay(Result<FromRelay, CloseCode>),
     Did(Did),
     Joined(Joined),
+    Files(FilesEvent),
     Ping,
     CheckpointDue,
     Interrupted,
@@ -99,6 +102,7 @@ struct Running {
     shells: Shells,
     /// The newest messages, and whether they were the technician's.
     chat: VecDeque<(bool, String)>,
+    files: Files,
     lanes: BTreeMap<LaneId, LaneWriter>,
     bar: Bar,
     did: mpsc::UnboundedReceiver<Did>,
@@ -164,6 +168,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         clients: Clients::default(),
         shells: Shells::default(),
         chat: VecDeque::new(),
+        files: Files::new(live.clock),
         lanes: BTreeMap::new(),
         broker: live.broker,
         link,
@@ -228,6 +233,7 @@ impl Running {
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             Some(joined) = joined => Happened::Joined(joined),
             arrived = self.link.accept() => Happened::Arrived(arrived),
+            event = self.files.next() => Happened::Files(event),
             () = sleep_until(self.next_ping) => Happened::Ping,
             () = checkpoint_due => Happened::CheckpointDue,
             () = self.interrupt.pressed() => Happened::Interrupted,
@@ -239,6 +245,7 @@ impl Running {
         match happened {
             Happened::Did(did) => self.did(did),
             Happened::Joined(joined) => self.joined(joined),
+            Happened::Files(event) => self.files_happened(event),
             Happened::Lane(FromLane::Record(class, record)) => {
                 self.stats.bytes += record.len() as u64;
                 self.machine.handle_record(class, &record, now);
@@ -344,6 +351,9 @@ impl Running {
             TechnicianEffect::Scene(scene) => self.decoding.take(scene),
             TechnicianEffect::Allowed { capabilities, why } => {
                 self.bar.grants = capabilities;
+                if !capabilities.contains(Capability::Files) {
+                    self.files.end_all("the user took the permission back");
+                }
                 self.bar.note = Some(why.clone());
                 let changed = FromHolder::Allowed((capabilities, why.clone()));
                 self.clients.tell_all(&changed);
@@ -402,6 +412,7 @@ impl Running {
                 let todo = self.shells.detach(id);
                 self.clients.left(id);
                 self.shell(todo);
+                self.files.left(id);
                 self.unused();
             }
         }
@@ -475,6 +486,11 @@ impl Running {
                 let list = self.shells.list();
                 self.clients.tell(id, FromHolder::Shells(list));
             }
+            FromCommand::SendFiles(order) => self.files.send(id, order),
+            FromCommand::FetchFiles(order) => self.files.fetch(id, order),
+            FromCommand::ListFolder(path) => self.files.list(id, path),
+            FromCommand::Choose(collision) => self.files.choose(id, collision),
+            FromCommand::StopFiles(()) => self.files.left(id),
         }
     }
 
@@ -499,6 +515,17 @@ impl Running {
         if self.only_for_commands && self.clients.none() && !self.shells.any() {
             let now = self.clock.now();
             self.machine.leave(CloseCode::TechnicianLeft, now);
+        }
+    }
+
+    fn files_happened(&mut self, event: FilesEvent) {
+        match event {
+            FilesEvent::Say(message) => {
+                if !self.tell(&TechnicianSays::File(message)) {
+                    self.files.end_all("the user does not allow files");
+                }
+            }
+            FilesEvent::Tell(id, message) => self.clients.tell(id, message),
         }
     }
 
@@ -538,7 +565,11 @@ impl Running {
                 let todo = self.shells.output(lane, output);
                 self.shell(todo);
             }
-            AgentSays::File(_) => {}
+            AgentSays::File(message) => {
+                if let Some((id, message)) = self.files.handle(message) {
+                    self.clients.tell(id, message);
+                }
+            }
             AgentSays::Clipboard(_) => {}
         }
     }

@@ -5,6 +5,7 @@ mod check;
 pub mod connect;
 mod decoding;
 pub mod evidence;
+pub mod files;
 mod handshake;
 mod index_cache;
 pub mod info;

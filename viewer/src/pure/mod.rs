@@ -6,6 +6,7 @@ pub mod compose;
 pub mod digits;
 pub mod evidence;
 pub mod facts_text;
+pub mod files_text;
 pub mod fit;
 pub mod hands_shown;
 pub mod index;

@@ -20,11 +20,11 @@ use x11rb::rust_connection::RustConnection;
 
 use super::super::choice::{next_second, seconds_left};
 use super::super::wake::{Waker, sleep};
-use super::super::{Answer, Asked, DesktopError, Prompt, Question, Wake};
+use super::super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion, Wake};
 use super::devices;
 use super::impostors::Impostors;
 use super::panel::{Drawn, Panel};
-use super::prompt_view::Form;
+use super::prompt_view::{ConsentForm, Form, SmallForm};
 
 /// The window must have been in sight for that long before Allow or a key does anything: nobody agrees by a click or
 /// a key stroke that was meant for what was there before.
@@ -61,9 +61,32 @@ impl Prompt for WindowPrompt {
         question: Question,
         answer: Box<dyn FnOnce(Answer) + Send>,
     ) -> Result<Box<dyn Asked>, DesktopError> {
+        let deadline = question.deadline;
+        let form = ConsentForm::new(&question, seconds_left(deadline));
+        self.open_window(form, deadline, answer)
+    }
+
+    fn ask_small(
+        &self,
+        question: SmallQuestion,
+        answer: Box<dyn FnOnce(Choice) + Send>,
+    ) -> Result<Box<dyn Asked>, DesktopError> {
+        let deadline = question.deadline;
+        let form = SmallForm::new(&question, seconds_left(deadline));
+        self.open_window(form, deadline, answer)
+    }
+}
+
+impl WindowPrompt {
+    fn open_window<F: Form>(
+        &self,
+        form: F,
+        deadline: Instant,
+        answer: Box<dyn FnOnce(F::Answer) + Send>,
+    ) -> Result<Box<dyn Asked>, DesktopError> {
         let waker = Waker::new()?;
         let closed = Arc::new(AtomicBool::new(false));
-        let window = Window::open(self.display.as_deref(), question, waker.clone())?;
+        let window = Window::open(self.display.as_deref(), form, deadline, waker.clone())?;
         let (thread_waker, thread_closed) = (waker.clone(), Arc::clone(&closed));
         let thread = thread::Builder::new()
             .name("consent window".into())
@@ -103,7 +126,7 @@ impl Drop for Shown {
 }
 
 /// Shows the window until there is an answer; `None` when the question was taken away.
-fn run(mut window: Window, waker: &Waker, closed: &AtomicBool) -> Option<Answer> {
+fn run<F: Form>(mut window: Window<F>, waker: &Waker, closed: &AtomicBool) -> Option<F::Answer> {
     let deadline = window.deadline;
     match window.serve(closed) {
         Ok(answer) => answer,
@@ -114,7 +137,7 @@ fn run(mut window: Window, waker: &Waker, closed: &AtomicBool) -> Option<Answer>
             while !closed.load(Ordering::Acquire) && seconds_left(deadline) > 0 {
                 wait_without_server(waker, deadline);
             }
-            (!closed.load(Ordering::Acquire)).then_some(Answer::TimedOut)
+            (!closed.load(Ordering::Acquire)).then_some(F::TIMED_OUT)
         }
     }
 }
@@ -126,10 +149,10 @@ fn wait_without_server(waker: &Waker, deadline: Instant) {
 }
 
 /// The window and what it knows of its input.
-struct Window {
+struct Window<F: Form> {
     panel: Panel,
     waker: Waker,
-    form: Form,
+    form: F,
     deadline: Instant,
     /// `None` where the server does not let us watch; then it is up to the devices alone.
     impostors: Option<Impostors>,
@@ -138,7 +161,7 @@ struct Window {
     /// When the last one was seen.
     impostor_at: Option<Instant>,
     /// An Allow on probation, and until when.
-    given: Option<(Answer, Instant)>,
+    given: Option<(F::Answer, Instant)>,
     /// Devices whose word counts.
     personal: Vec<DeviceId>,
     /// Keys that the window understands, by key code.
@@ -154,18 +177,14 @@ struct Window {
     focus: u32,
 }
 
-impl Window {
+impl<F: Form> Window<F> {
     fn open(
         display: Option<&str>,
-        question: Question,
+        mut form: F,
+        deadline: Instant,
         waker: Waker,
-    ) -> Result<Window, DesktopError> {
-        let mut panel = Panel::open(
-            display,
-            "Remote support request",
-            Theme::Light,
-            EventMask::STRUCTURE_NOTIFY,
-        )?;
+    ) -> Result<Window<F>, DesktopError> {
+        let mut panel = Panel::open(display, F::TITLE, Theme::Light, EventMask::STRUCTURE_NOTIFY)?;
         devices::require_xinput2(&panel.conn)?;
         listen(&panel)?;
         let impostors = Impostors::watch(display, waker.clone())
@@ -173,7 +192,6 @@ impl Window {
             .ok();
         let personal = personal(&panel.conn)?;
         let keys = understood_keys(&panel.conn)?;
-        let mut form = Form::new(&question, seconds_left(question.deadline));
         let size = panel.measure(|ui| {
             form.show(ui);
         });
@@ -182,7 +200,7 @@ impl Window {
             panel,
             waker,
             form,
-            deadline: question.deadline,
+            deadline,
             impostors,
             impostors_seen: 0,
             impostor_at: None,
@@ -211,7 +229,7 @@ impl Window {
         self.panel.place(self.corner.0, self.corner.1, size)
     }
 
-    fn serve(&mut self, closed: &AtomicBool) -> Result<Option<Answer>, DesktopError> {
+    fn serve(&mut self, closed: &AtomicBool) -> Result<Option<F::Answer>, DesktopError> {
         let mut again = None;
         let mut dirty = true;
         loop {
@@ -221,8 +239,8 @@ impl Window {
                 return Ok(None);
             }
             dirty |= self.tick();
-            if self.form.seconds == 0 {
-                return Ok(Some(Answer::TimedOut));
+            if self.form.state().seconds == 0 {
+                return Ok(Some(F::TIMED_OUT));
             }
             self.rise_if_due()?;
             dirty |= self.refuse_impostors();
@@ -232,7 +250,7 @@ impl Window {
             if dirty || again.is_some_and(|again| again <= Instant::now()) {
                 let (drawn, answer) = self.draw()?;
                 match answer {
-                    Some(Answer::Allow(_)) => self.put_on_probation(answer),
+                    Some(given) if F::allows(given) => self.put_on_probation(answer),
                     Some(_) => return Ok(answer),
                     None => {}
                 }
@@ -284,13 +302,14 @@ impl Window {
         }
         self.impostors_seen = self.impostors_seen.wrapping_add(new);
         self.impostor_at = Some(Instant::now());
-        self.form.refused = self.form.refused.saturating_add(new.max(1));
+        let state = self.form.state();
+        state.refused = state.refused.saturating_add(new.max(1));
         self.given = None;
         self.panel.push(Input::PointerGone); // also ends a press by the impostor
         true
     }
 
-    fn put_on_probation(&mut self, answer: Option<Answer>) {
+    fn put_on_probation(&mut self, answer: Option<F::Answer>) {
         // Word of the impostor may have come before its click.
         let tainted = self.impostor_at.is_some_and(|at| at.elapsed() < TAINTED);
         let until = Instant::now() + PROBATION;
@@ -298,12 +317,12 @@ impl Window {
     }
 
     /// The Allow that has passed its probation.
-    fn proven(&mut self) -> Option<Answer> {
+    fn proven(&mut self) -> Option<F::Answer> {
         let (_, until) = self.given?;
         (until <= Instant::now()).then(|| self.given.take().map(|(answer, _)| answer))?
     }
 
-    fn draw(&mut self) -> Result<(Drawn, Option<Answer>), DesktopError> {
+    fn draw(&mut self) -> Result<(Drawn, Option<F::Answer>), DesktopError> {
         self.exposed = false;
         let mut answer = None;
         let form = &mut self.form;
@@ -315,13 +334,15 @@ impl Window {
     fn tick(&mut self) -> bool {
         let seconds = seconds_left(self.deadline);
         let armed = self.visible.is_some_and(|since| since.elapsed() >= GRACE);
-        let changed = (seconds, armed) != (self.form.seconds, self.form.armed);
-        (self.form.seconds, self.form.armed) = (seconds, armed);
+        let state = self.form.state();
+        let changed = (seconds, armed) != (state.seconds, state.armed);
+        (state.seconds, state.armed) = (seconds, armed);
         changed
     }
 
-    fn next_moment(&self, again: Option<Instant>) -> Instant {
-        let armed = self.visible.filter(|_| !self.form.armed).map(|v| v + GRACE);
+    fn next_moment(&mut self, again: Option<Instant>) -> Instant {
+        let unarmed = !self.form.state().armed;
+        let armed = self.visible.filter(|_| unarmed).map(|v| v + GRACE);
         let proven = self.given.map(|(_, until)| until);
         let moments = [again, armed, self.rise, proven];
         let first = moments.into_iter().flatten().min();
@@ -378,7 +399,8 @@ impl Window {
     /// Counts what a program did, once per press.
     fn refuse(&mut self, pressed: bool) -> bool {
         if pressed {
-            self.form.refused = self.form.refused.saturating_add(1);
+            let state = self.form.state();
+            state.refused = state.refused.saturating_add(1);
         }
         pressed
     }
@@ -410,7 +432,8 @@ impl Window {
             .keys
             .iter()
             .find(|(c, _)| u32::from(*c) == event.detail);
-        let Some((_, key)) = known.filter(|_| self.form.armed) else {
+        let armed = self.form.state().armed;
+        let Some((_, key)) = known.filter(|_| armed) else {
             return false;
         };
         let shift = event.mods.effective & 1 != 0;
@@ -440,7 +463,7 @@ impl Window {
     }
 }
 
-impl Drop for Window {
+impl<F: Form> Drop for Window<F> {
     fn drop(&mut self) {
         // Gives the keyboard back, if it is still here. Nothing to be done where the server is gone.
         let conn = &self.panel.conn;

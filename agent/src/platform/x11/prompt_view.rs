@@ -8,25 +8,35 @@ use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_ui::{Palette, palette};
 
 use super::super::choice::{LONGEST_NAME, LONGEST_TEXT, clean, tick};
-use super::super::{Answer, Question};
+use super::super::{Answer, Choice, Question, SmallQuestion};
 
 /// Width of the window in points.
 const WIDTH: f32 = 440.0;
 const MARGIN: i8 = 20;
 /// At most that many notes are shown, so that the buttons stay on the screen.
 const MOST_NOTES: usize = 8;
+/// The same for what a small question has to say.
+const MOST_LINES: usize = 8;
 
-/// The question on show and the answer as it stands.
+/// What a question's window shows, and what answers it.
+pub trait Form: Send + 'static {
+    type Answer: Copy + Send + 'static;
+    const TITLE: &'static str;
+    const TIMED_OUT: Self::Answer;
+
+    /// Draws it; the answer, if the user gave one now.
+    fn show(&mut self, ui: &mut Ui) -> Option<Self::Answer>;
+
+    /// Whether that answer allows anything.
+    fn allows(answer: Self::Answer) -> bool;
+
+    fn state(&mut self) -> &mut State;
+}
+
+/// What the window tells its form.
 #[derive(Debug)]
-pub struct Form {
-    technician: String,
-    organisation: String,
-    reason: String,
-    ticket: String,
-    notes: Vec<String>,
-    asked: Capabilities,
-    ticked: Capabilities,
-    /// Until *deny*.
+pub struct State {
+    /// Until it counts as *no*.
     pub seconds: u64,
     /// Allow reacts: the window has been in sight long enough.
     pub armed: bool,
@@ -34,10 +44,33 @@ pub struct Form {
     pub refused: u32,
 }
 
-impl Form {
-    pub fn new(question: &Question, seconds: u64) -> Form {
+impl State {
+    fn new(seconds: u64) -> State {
+        State {
+            seconds,
+            armed: false,
+            refused: 0,
+        }
+    }
+}
+
+/// The question at a session's beginning and the answer as it stands.
+#[derive(Debug)]
+pub struct ConsentForm {
+    technician: String,
+    organisation: String,
+    reason: String,
+    ticket: String,
+    notes: Vec<String>,
+    asked: Capabilities,
+    ticked: Capabilities,
+    state: State,
+}
+
+impl ConsentForm {
+    pub fn new(question: &Question, seconds: u64) -> ConsentForm {
         let notes = question.notes.iter().take(MOST_NOTES);
-        Form {
+        ConsentForm {
             technician: clean(&question.technician, LONGEST_NAME),
             organisation: clean(&question.organisation, LONGEST_NAME),
             reason: clean(&question.reason, LONGEST_TEXT),
@@ -45,54 +78,19 @@ impl Form {
             notes: notes.map(|note| clean(note, LONGEST_TEXT)).collect(),
             asked: question.asked,
             ticked: question.asked,
-            seconds,
-            armed: false,
-            refused: 0,
+            state: State::new(seconds),
         }
-    }
-
-    /// Draws it; the answer, if the user gave one now.
-    pub fn show(&mut self, ui: &mut Ui) -> Option<Answer> {
-        let colours = palette(ui.ctx());
-        let frame = Frame::new()
-            .fill(colours.ground)
-            .stroke(Stroke::new(1.0, colours.line))
-            .inner_margin(Margin::same(MARGIN));
-        let shown = frame.show(ui, |ui| {
-            ui.set_width(WIDTH);
-            ui.spacing_mut().item_spacing.y = 6.0;
-            self.head(ui, &colours);
-            ui.add_space(8.0);
-            self.why(ui, &colours);
-            self.capabilities(ui, &colours);
-            ui.add_space(6.0);
-            self.small_print(ui, &colours);
-            ui.add_space(8.0);
-            let answer = self.buttons(ui, &colours);
-            self.warning(ui, &colours);
-            answer
-        });
-        let mut bar = shown.response.rect;
-        bar.max.y = bar.min.y + 3.0;
-        ui.painter().rect_filled(bar, 0.0, colours.accent);
-        shown.inner
     }
 
     /// Who wants something.
     fn head(&self, ui: &mut Ui, colours: &Palette) {
-        ui.horizontal(|ui| {
-            ui.label(
-                RichText::new("REMOTE SUPPORT REQUEST")
-                    .size(11.0)
-                    .color(colours.weak),
-            );
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let left = format!("denied in {} s", self.seconds);
-                let urgent = self.seconds <= 10;
-                let colour = if urgent { colours.danger } else { colours.weak };
-                ui.label(RichText::new(left).size(12.0).color(colour));
-            });
-        });
+        top_line(
+            ui,
+            colours,
+            "REMOTE SUPPORT REQUEST",
+            "denied",
+            self.state.seconds,
+        );
         ui.add_space(4.0);
         ui.label(RichText::new(&self.technician).size(22.0));
         let organisation = RichText::new(&self.organisation).size(15.0);
@@ -163,41 +161,173 @@ impl Form {
             });
         }
     }
+}
 
-    /// Below everything else, so that nothing that can be clicked moves when it appears.
-    fn warning(&self, ui: &mut Ui, colours: &Palette) {
-        if self.refused == 0 {
-            return;
+impl Form for ConsentForm {
+    type Answer = Answer;
+    const TITLE: &'static str = "Remote support request";
+    const TIMED_OUT: Answer = Answer::TimedOut;
+
+    fn show(&mut self, ui: &mut Ui) -> Option<Answer> {
+        framed(ui, |ui, colours| {
+            self.head(ui, colours);
+            ui.add_space(8.0);
+            self.why(ui, colours);
+            self.capabilities(ui, colours);
+            ui.add_space(6.0);
+            self.small_print(ui, colours);
+            ui.add_space(8.0);
+            let enabled = self.state.armed && !self.ticked.is_empty();
+            let allow = Answer::Allow(self.ticked);
+            let answer = buttons(ui, colours, ("Deny", Answer::Deny), allow, enabled);
+            warning(ui, colours, self.state.refused);
+            answer
+        })
+    }
+
+    fn allows(answer: Answer) -> bool {
+        matches!(answer, Answer::Allow(_))
+    }
+
+    fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+/// A small question and the answer as it stands.
+#[derive(Debug)]
+pub struct SmallForm {
+    title: String,
+    lines: Vec<String>,
+    all: String,
+    for_all: bool,
+    state: State,
+}
+
+impl SmallForm {
+    pub fn new(question: &SmallQuestion, seconds: u64) -> SmallForm {
+        let lines = question.lines.iter().take(MOST_LINES);
+        SmallForm {
+            title: clean(&question.title, LONGEST_TEXT),
+            lines: lines.map(|line| clean(line, LONGEST_TEXT)).collect(),
+            all: clean(&question.all, LONGEST_NAME),
+            for_all: false,
+            state: State::new(seconds),
         }
-        let times = if self.refused == 1 { "" } else { "s" };
-        let text = format!(
-            "A program tried to answer for you ({} attempt{times}). That does not count: \
-             only your own mouse and keyboard do.",
-            self.refused
-        );
-        ui.add_space(4.0);
-        ui.label(RichText::new(text).size(12.5).color(colours.caution));
+    }
+}
+
+impl Form for SmallForm {
+    type Answer = Choice;
+    const TITLE: &'static str = "Remote support question";
+    const TIMED_OUT: Choice = Choice::TimedOut;
+
+    fn show(&mut self, ui: &mut Ui) -> Option<Choice> {
+        framed(ui, |ui, colours| {
+            top_line(ui, colours, "REMOTE SUPPORT", "refused", self.state.seconds);
+            ui.add_space(4.0);
+            ui.add(Label::new(RichText::new(&self.title).size(17.0)).wrap());
+            ui.add_space(4.0);
+            for line in &self.lines {
+                ui.add(Label::new(RichText::new(line).size(14.0)).wrap());
+            }
+            ui.add_space(6.0);
+            ui.scope(|ui| {
+                let widgets = &mut ui.visuals_mut().widgets;
+                widgets.inactive.bg_stroke = Stroke::new(1.0, colours.weak);
+                let all = RichText::new(format!("Allow {}", self.all)).size(13.0);
+                ui.checkbox(&mut self.for_all, all);
+            });
+            ui.add_space(6.0);
+            let allow = if self.for_all {
+                Choice::AllowAll
+            } else {
+                Choice::Allow
+            };
+            let no = ("Refuse", Choice::Refuse);
+            let answer = buttons(ui, colours, no, allow, self.state.armed);
+            warning(ui, colours, self.state.refused);
+            answer
+        })
     }
 
-    fn buttons(&self, ui: &mut Ui, colours: &Palette) -> Option<Answer> {
-        let mut answer = None;
-        let size = vec2((WIDTH - 12.0) / 2.0, 40.0);
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 12.0;
-            ui.visuals_mut().widgets.inactive.bg_stroke = Stroke::new(1.0, colours.line);
-            let deny = Button::new(RichText::new("Deny").size(16.0)).min_size(size);
-            if ui.add(deny).clicked() {
-                answer = Some(Answer::Deny);
-            }
-            let enabled = self.armed && !self.ticked.is_empty();
-            let text = RichText::new("Allow").size(16.0).color(colours.on_accent);
-            let allow = Button::new(text).min_size(size).fill(colours.accent);
-            if ui.add_enabled(enabled, allow).clicked() && enabled {
-                answer = Some(Answer::Allow(self.ticked));
-            }
-        });
-        answer
+    fn allows(choice: Choice) -> bool {
+        matches!(choice, Choice::Allow | Choice::AllowAll)
     }
+
+    fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+/// The window's frame around what it shows.
+fn framed<A>(ui: &mut Ui, content: impl FnOnce(&mut Ui, &Palette) -> A) -> A {
+    let colours = palette(ui.ctx());
+    let frame = Frame::new()
+        .fill(colours.ground)
+        .stroke(Stroke::new(1.0, colours.line))
+        .inner_margin(Margin::same(MARGIN));
+    let shown = frame.show(ui, |ui| {
+        ui.set_width(WIDTH);
+        ui.spacing_mut().item_spacing.y = 6.0;
+        content(ui, &colours)
+    });
+    let mut bar = shown.response.rect;
+    bar.max.y = bar.min.y + 3.0;
+    ui.painter().rect_filled(bar, 0.0, colours.accent);
+    shown.inner
+}
+
+/// What kind of question this is, and how long it stands.
+fn top_line(ui: &mut Ui, colours: &Palette, kind: &str, then: &str, seconds: u64) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(kind).size(11.0).color(colours.weak));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let left = format!("{then} in {seconds} s");
+            let urgent = seconds <= 10;
+            let colour = if urgent { colours.danger } else { colours.weak };
+            ui.label(RichText::new(left).size(12.0).color(colour));
+        });
+    });
+}
+
+/// Below everything else, so that nothing that can be clicked moves when it appears.
+fn warning(ui: &mut Ui, colours: &Palette, refused: u32) {
+    if refused == 0 {
+        return;
+    }
+    let times = if refused == 1 { "" } else { "s" };
+    let text = format!(
+        "A program tried to answer for you ({refused} attempt{times}). That does not count: \
+         only your own mouse and keyboard do."
+    );
+    ui.add_space(4.0);
+    ui.label(RichText::new(text).size(12.5).color(colours.caution));
+}
+
+fn buttons<A: Copy>(
+    ui: &mut Ui,
+    colours: &Palette,
+    (no, refuse): (&str, A),
+    allow: A,
+    enabled: bool,
+) -> Option<A> {
+    let mut answer = None;
+    let size = vec2((WIDTH - 12.0) / 2.0, 40.0);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 12.0;
+        ui.visuals_mut().widgets.inactive.bg_stroke = Stroke::new(1.0, colours.line);
+        let deny = Button::new(RichText::new(no).size(16.0)).min_size(size);
+        if ui.add(deny).clicked() {
+            answer = Some(refuse);
+        }
+        let text = RichText::new("Allow").size(16.0).color(colours.on_accent);
+        let button = Button::new(text).min_size(size).fill(colours.accent);
+        if ui.add_enabled(enabled, button).clicked() && enabled {
+            answer = Some(allow);
+        }
+    });
+    answer
 }
 
 /// Drawn: the fonts have none.

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::content::Amount;
 use crate::now::Now;
 
@@ -11,7 +13,7 @@ const LOOK_BACK_US: u64 = 5_000_000;
 const MARK_US: u64 = 250_000;
 
 /// What a person sees of a transfer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     pub done: Amount,
     pub of: Amount,

@@ -1,7 +1,8 @@
 //! What commands and the program that holds a session say to each other: framed as on the wire (PROTOCOL.md §2).
 
 use serde::{Deserialize, Serialize};
-use sightline_ends::content::Facts;
+use sightline_ends::content::{Amount, Collision, Facts, FileNote, PathBytes};
+use sightline_ends::transfer::Progress;
 use sightline_protocol::capability::Capabilities;
 use sightline_protocol::messages;
 
@@ -46,6 +47,46 @@ pub struct Listed {
     pub shown: bool,
 }
 
+/// Files that a command sends or fetches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesOrder {
+    /// To send: absolute paths here. To fetch: paths at the user's.
+    pub paths: Vec<PathBytes>,
+    /// The folder at the other end; to fetch, an absolute path here.
+    pub to: PathBytes,
+    /// None: the command is asked if it comes to that.
+    pub collision: Option<Collision>,
+}
+
+/// What becomes of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FilesNews {
+    /// So much is to go over; the user is being asked.
+    Asking(Amount),
+    /// These are there already: the command says what to do with them.
+    Exists(Vec<PathBytes>),
+    Allowed(Amount),
+    Progress(Progress),
+    /// This one is in its place, with its path in the transfer.
+    Placed(String, FileNote),
+    /// This one was there already, and stays.
+    Skipped(String),
+    /// This one did not come, for that reason.
+    Failed(String, String),
+    /// It is over; so many are in their places.
+    Done(u64),
+    /// It ended too early, for this reason.
+    Ended(String),
+}
+
+/// A part of what is in a folder of the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingPart {
+    pub path: PathBytes,
+    pub entries: Vec<sightline_ends::content::Listed>,
+    pub last: bool,
+}
+
 messages! {
     /// Command → the program that holds the session.
     pub enum FromCommand {
@@ -69,6 +110,13 @@ messages! {
         /// Bytes of output that were shown since the last of these.
         Took(u64) = 36, 8;
         ListShells(()) = 37, 0;
+        SendFiles(FilesOrder) = 40, 1_048_576;
+        FetchFiles(FilesOrder) = 41, 131_072;
+        ListFolder(PathBytes) = 42, 8_192;
+        /// The answer to `FilesNews::Exists`.
+        Choose(Collision) = 43, 16;
+        /// The command gives its transfer up.
+        StopFiles(()) = 44, 0;
     }
 }
 
@@ -101,5 +149,7 @@ messages! {
         Shells(Vec<Listed>) = 135, 1_048_576;
         /// The program there wanted to set the technician's clipboard. Said once.
         ShellWantedClipboard(()) = 136, 0;
+        Files(FilesNews) = 140, 262_144;
+        Listing(ListingPart) = 141, 262_144;
     }
 }

@@ -8,7 +8,10 @@ mod messages;
 mod place;
 mod server;
 
-pub use messages::{FromCommand, FromHolder, Listed, OpenShell, Ready, VERSION, Welcome};
+pub use messages::{
+    FilesNews, FilesOrder, FromCommand, FromHolder, Listed, ListingPart, OpenShell, Ready, VERSION,
+    Welcome,
+};
 pub use server::{ClientId, Joined, Server};
 
 /// Why a command does not come to a session.
