@@ -5,6 +5,7 @@ mod bent;
 mod blind;
 mod codes;
 mod consent;
+mod files;
 mod floods;
 mod guard;
 mod history;

@@ -156,14 +156,26 @@ impl World {
         run("sightline-agent", &os(&["--home", &home, "join", &bundle]))?;
         let mut all = os(&["--home", &home, "share"]);
         all.extend(os(args));
-        let environment = [("DISPLAY", display.name()), ("SIGHTLINE_LOG", "debug")];
+        let environment = [
+            ("DISPLAY", display.name()),
+            ("SIGHTLINE_LOG", "debug"),
+            ("HOME", &self.user_home()?),
+        ];
         let mut terminal =
             InTerminal::start("sightline-agent", &all, &environment, &self.folder, &label)?;
         let code = terminal.events.wait("code", SOON)?;
         Ok(Agent {
+            questions: 0,
             code: text(&code, "code")?,
             terminal,
         })
+    }
+
+    /// Where the user's own files are.
+    pub fn user_home(&self) -> anyhow::Result<String> {
+        let folder = self.folder.join("home");
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder.canonicalize()?.display().to_string())
     }
 
     /// The folder of the agent that was started last.
@@ -277,6 +289,8 @@ impl World {
 
 /// A running `sightline-agent share`.
 pub struct Agent {
+    /// Questions about files so far.
+    questions: usize,
     pub code: String,
     pub terminal: InTerminal,
 }
@@ -294,6 +308,21 @@ impl Agent {
         self.terminal.events.wait("code_replaced", SOON)?;
         self.code = text(&self.terminal.events.wait("code", SOON)?, "code")?;
         Ok(self.code.clone())
+    }
+
+    /// Waits for the next question about files and answers it in the terminal.
+    pub fn answer_files(&mut self, answer: &str) -> anyhow::Result<Value> {
+        let asked = self.terminal.events.wait("files_asked", SOON)?;
+        self.questions += 1;
+        let deadline = std::time::Instant::now() + SOON;
+        while self.terminal.shown().matches("wants to copy files").count() < self.questions {
+            if std::time::Instant::now() > deadline {
+                anyhow::bail!("the question is not shown but:\n{}", self.terminal.shown());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.terminal.type_line(answer)?;
+        Ok(asked)
     }
 
     /// Waits for the end: its exit code and the reason it gave.

@@ -19,12 +19,13 @@ use crate::pure::evidence::words::{Words, context};
 /// The extension of recordings in a folder.
 const EXTENSION: &str = "slrec";
 /// Kinds of events that are words of people and programs. The others are counts.
-const WORDY: [&str; 8] = [
+const WORDY: [&str; 9] = [
     "began",
     "window",
     "typed",
     "chat",
     "file",
+    "file-asked",
     "shell-opened",
     "shell-input",
     "shell-output",

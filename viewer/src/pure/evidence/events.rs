@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
-use sightline_ends::content::{
-    Button, Chat, ClipboardMessage, Control, Direction, FileMessage, FileNote, Input, Scene,
-};
+use sightline_ends::content::{Button, Chat, ClipboardMessage, Control, Input, Scene};
 use sightline_ends::replay::Content;
 use sightline_protocol::record::{Class, Header};
 
 use super::event::{Event, at, micros};
+use super::files;
 use super::shells::Shells;
 use super::typed::{self, Typing};
 
@@ -73,8 +71,7 @@ impl Events {
             Content::Chat(Chat::Say { text }) => {
                 self.say(Event::new(header, "chat", text.as_str()))
             }
-            Content::File(FileMessage::Placed { note, .. }) => self.say(file(header, note)),
-            Content::File(_) => {}
+            Content::File(message) => self.out.extend(files::event(header, message)),
             Content::Clipboard(message) => self.clipboard(header, message),
             Content::Facts(_) => self.say(Event::new(header, "facts", "the computer's state")),
             Content::Sealed => {
@@ -261,22 +258,6 @@ impl Events {
             self.say(event);
         }
     }
-}
-
-fn file(header: &Header, note: &FileNote) -> Event {
-    let direction = match note.direction {
-        Direction::ToUser => "to the user's computer",
-        Direction::ToTechnician => "to the technician",
-    };
-    Event::new(
-        header,
-        "file",
-        format!("{} ({} bytes) {direction}", note.name, note.bytes),
-    )
-    .with("file.name", note.name.as_str())
-    .with("file.size", note.bytes)
-    .with("file.hash.sha256", note.sha256.to_string())
-    .with("sightline.direction", json!(direction))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod cast;
 mod colour;
 pub mod event;
 pub mod events;
+mod files;
 pub mod film;
 pub mod frames;
 pub mod lines;
