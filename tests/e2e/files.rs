@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sightline_program::history::History;
 use sightline_protocol::id::Digest;
 use sightline_tests::display::Display;
-use sightline_tests::program::{Program, run};
+use sightline_tests::program::{Program, built, run};
 use sightline_tests::world::{Agent, SOON, Setting, World, text};
 
 /// A world with a session in which files are allowed.
@@ -299,6 +299,51 @@ fn wait_for_part(part: &Path) -> anyhow::Result<()> {
         );
         std::thread::sleep(Duration::from_millis(2));
     }
+    Ok(())
+}
+
+#[test]
+fn files_taken_back_end_a_transfer_at_once_and_the_session_goes_on() -> anyhow::Result<()> {
+    let (world, user) = world()?;
+    let mut scene = session(world, user)?;
+    let (from, to) = (scene.at("from")?, scene.at("to")?);
+    let file = from.join("large");
+    fs::write(&file, large(INTERRUPTED))?;
+    let mut send = scene.send(&file, &to, &[])?;
+    scene.agent.answer_files("y")?;
+    let part = to.join(".large.sightline-part");
+    wait_for_part(&part)?;
+    scene.agent.terminal.type_line("/take files")?;
+    assert!(failure(&mut send)?.contains("took"));
+    let length = part.metadata()?.len();
+    assert!(length < INTERRUPTED as u64, "it was too fast to be stopped");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(
+        part.metadata()?.len(),
+        length,
+        "nothing is written any more"
+    );
+    assert!(!to.join("large").exists());
+    let mut refused = scene.fetch(&file, &to)?;
+    assert!(failure(&mut refused)?.contains("has not allowed files"));
+    let mut info = scene.world.command(&["info"])?;
+    info.events.wait("facts", SOON)?;
+    // The recording stays provable: nothing of files lies outside the grant.
+    scene.holder.process.signal(rustix::process::Signal::INT)?;
+    assert_eq!(scene.agent.ends(SOON)?.0, 0);
+    scene.world.relay.events.wait("over", SOON)?;
+    let recording = scene.world.recordings()?[0].display().to_string();
+    let bundle = scene
+        .world
+        .folder()
+        .join("org/org.bundle")
+        .display()
+        .to_string();
+    let verified = std::process::Command::new(built("sightline")?)
+        .args(["verify", "--key", &bundle, &recording])
+        .env("XDG_CONFIG_HOME", scene.world.folder().join("auditor"))
+        .output()?;
+    assert!(verified.status.success(), "{verified:?}");
     Ok(())
 }
 

@@ -465,7 +465,7 @@ impl Running<'_> {
     }
 
     fn files_happened(&mut self, event: FilesEvent) {
-        let placed = self.files.happened(event, self.prompts);
+        let placed = self.files.happened(event);
         self.files_may_ask();
         if !placed.is_empty() {
             let now = self.clock.now().unix_ms;
@@ -473,11 +473,23 @@ impl Running<'_> {
         }
     }
 
-    /// No remote hands while the user is answering.
+    /// Shows what files ask of the user, or takes it away.
     fn files_may_ask(&mut self) {
-        if self.files.is_asking() != self.asking {
-            self.asking = self.files.is_asking();
-            self.machine.set_prompt_open(self.asking);
+        if self.files.have_questions() {
+            self.answering(true);
+            self.files.ask_next(self.prompts);
+        }
+        self.answering(self.files.are_asking());
+    }
+
+    /// The user is (no longer) answering: no remote hands, and what is typed here is the answer.
+    fn answering(&mut self, asking: bool) {
+        if self.asking != asking {
+            self.asking = asking;
+            self.machine.set_prompt_open(asking);
+            if let Some(terminal) = &self.terminal {
+                terminal.pause(asking);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ mod record;
 mod recording;
 mod session;
 mod statement;
+mod transfer;
 mod wire;
 
 /// One check, and honest inputs to begin with.
@@ -67,6 +68,10 @@ oracles! {
     agent_session = session::agent, agent_seeds;
     /// A technician's session: any records, any scenes.
     technician_session = session::technician, technician_seeds;
+    /// Files from a hostile sender: nothing outside the folder, nothing beyond what was announced.
+    transfer_receiver = transfer::receiver, receiver_seeds;
+    /// Files to a hostile receiver: never more under way than the window.
+    transfer_sender = transfer::sender, sender_seeds;
     /// A recording that somebody tampered with: never whole.
     evidence = evidence::check, fuzz_seeds;
     /// The relay's broker against a small model of it.

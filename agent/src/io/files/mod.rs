@@ -107,12 +107,17 @@ impl Files {
     }
 
     /// The user is being asked.
-    pub fn is_asking(&self) -> bool {
+    pub fn are_asking(&self) -> bool {
         self.on_show.is_some()
     }
 
+    /// There is something to ask next.
+    pub fn have_questions(&self) -> bool {
+        self.on_show.is_none() && !self.waiting.is_empty()
+    }
+
     /// Takes an event in; the files that are in their places by it.
-    pub fn happened(&mut self, event: FilesEvent, prompts: &[Box<dyn Prompt>]) -> Vec<FileNote> {
+    pub fn happened(&mut self, event: FilesEvent) -> Vec<FileNote> {
         let mut placed = Vec::new();
         match event.0 {
             Event::Answered(choice) => self.answered(choice),
@@ -128,7 +133,6 @@ impl Files {
                 }
             }
         }
-        self.ask_next(prompts);
         placed
     }
 
@@ -147,7 +151,7 @@ impl Files {
     }
 
     /// Shows the next question, if none is on show.
-    fn ask_next(&mut self, prompts: &[Box<dyn Prompt>]) {
+    pub fn ask_next(&mut self, prompts: &[Box<dyn Prompt>]) {
         while self.on_show.is_none() {
             let Some(ask) = self.waiting.pop_front() else {
                 return;
