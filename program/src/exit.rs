@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::verify::Fault;
 
-/// A search that could not read everything it was asked to read.
+/// A search that could not read everything it was asked to read, or a transfer that left files behind.
 pub const PARTLY: u8 = 3;
 
 /// The table as the programs' `--help` shows it.
@@ -15,7 +15,8 @@ pub fn table() -> String {
         "   0  done, or the session ended in order".to_owned(),
         "   1  it could not be done, and the message says why; `search` found nothing".to_owned(),
         "   2  wrong usage".to_owned(),
-        "   3  `search` could not read everything; the messages say what".to_owned(),
+        "   3  not everything: `search` could not read some, `send` or `fetch` not copy some; the messages say what"
+            .to_owned(),
     ];
     for code in CloseCode::ALL.iter().filter(|code| code.exit_code() != 0) {
         lines.push(format!("  {:>2}  {}", code.exit_code(), code.sentence()));

@@ -165,6 +165,7 @@ fn run(
             interrupt: Interrupt::listen(),
             report,
             shows_progress: terminal,
+            allowed: false,
             copied: Amount::default(),
             troubles: 0,
         };
@@ -184,6 +185,8 @@ struct Following {
     interrupt: Interrupt,
     report: Report,
     shows_progress: bool,
+    /// The user has allowed it.
+    allowed: bool,
     copied: Amount,
     troubles: u64,
 }
@@ -251,6 +254,7 @@ impl Following {
             }
             FilesNews::Allowed(amount) => {
                 let facts = json!({ "files": amount.files, "bytes": amount.bytes });
+                self.allowed = true;
                 report.note("allowed", facts);
             }
             FilesNews::Progress(progress) => {
@@ -304,10 +308,11 @@ impl Following {
                     _ => ExitCode::from(exit::PARTLY),
                 }));
             }
-            FilesNews::Ended(why) => bail!(
-                "{why} ({} copied so far; run the same again to go on)",
+            FilesNews::Ended(why) if self.allowed => bail!(
+                "{why} ({} copied so far; the same command goes on from there)",
                 amount_text(self.copied)
             ),
+            FilesNews::Ended(why) => bail!(why),
             FilesNews::Exists(_) => {}
         }
         Ok(None)

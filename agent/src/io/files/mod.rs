@@ -13,6 +13,7 @@ use serde_json::json;
 use sightline_ends::consent::{Grant, kind};
 use sightline_ends::content::{Direction, FileMessage, FileNote};
 use sightline_ends::session::AgentSays;
+use sightline_ends::transfer::MOST_AT_ONCE;
 use sightline_program::clock::{Clock, unix_ms};
 use sightline_program::report::Report;
 use sightline_program::transfer::folders::at_home;
@@ -24,8 +25,6 @@ use super::people::{self, SmallOnShow};
 use crate::platform::{Choice, Prompt, SmallQuestion};
 use transfer::Ask;
 
-/// Transfers at a time, those that wait for the user included. A technician's program has one for each of its commands.
-const MOST_TRANSFERS: usize = 8;
 /// Folders listed at a time.
 const MOST_LISTINGS: usize = 4;
 /// For the user to answer: 60 s, as for the consent.
@@ -258,7 +257,7 @@ impl Files {
     fn begin(&mut self, grant: Grant<kind::Files>, transfer: u32, message: FileMessage) {
         let refused = if self.last.is_some_and(|last| transfer <= last) {
             Some("that number was given to another transfer")
-        } else if self.running.len() >= MOST_TRANSFERS {
+        } else if self.running.len() >= MOST_AT_ONCE {
             Some("too many transfers at the same time")
         } else {
             None

@@ -26,8 +26,8 @@ use crate::platform::Choice;
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// … or so many at once.
 const TOLD_AT_ONCE: usize = 256;
-/// Paths that a question names.
-const NAMED: usize = 5;
+/// Paths that a question names, each on a line of its own: what else it says must find room on a small screen.
+const NAMED: usize = 3;
 
 /// May this be?
 #[derive(Debug)]
@@ -150,8 +150,8 @@ impl Job {
             None if taken.is_empty() => Collision::KeepBoth,
             None => self.choose(taken)?,
         };
-        let names_shown: Vec<String> = names.iter().take(NAMED).map(|name| shown(name)).collect();
-        let mut lines = vec![list_of(&names_shown, tops as usize), amount_text(amount)];
+        let mut lines = named(names.iter().map(|name| shown(name)), tops as usize);
+        lines.push(amount_text(amount));
         lines.push(format!("Into: {}", shown(folder.as_os_str().as_bytes())));
         if collision == Collision::Replace {
             lines.push("Files of the same name there are replaced.".into());
@@ -196,14 +196,8 @@ impl Job {
         let roots = roots(&paths)?;
         let amount = count(&roots, &|| self.allowed())?;
         let path = |path: &Path| shown(path.as_os_str().as_bytes());
-        let mut lines: Vec<String> = roots
-            .iter()
-            .take(NAMED)
-            .map(|root| path(&root.path))
-            .collect();
-        if roots.len() > NAMED {
-            lines.push(format!("and {} more", roots.len() - NAMED));
-        }
+        let shown_paths = roots.iter().map(|root| path(&root.path));
+        let mut lines = named(shown_paths, roots.len());
         lines.push(amount_text(amount));
         self.ask(direction, lines)?;
         self.begin(amount)?;
@@ -315,12 +309,14 @@ fn target_folder(to: &[u8]) -> Result<PathBuf, String> {
     real.ok_or_else(|| format!("there is no folder {}", shown(to)))
 }
 
-fn list_of(names: &[String], of: usize) -> String {
-    let list = names.join(", ");
-    match of - names.len() {
-        0 => list,
-        more => format!("{list} and {more} more"),
+/// The first of them, and how many more there are.
+fn named(paths: impl Iterator<Item = String>, of: usize) -> Vec<String> {
+    let mut lines: Vec<String> = paths.take(NAMED).collect();
+    match of - lines.len() {
+        0 => {}
+        more => lines.push(format!("and {more} more")),
     }
+    lines
 }
 
 fn files_text(files: u64) -> String {

@@ -24,11 +24,12 @@ use crate::content::FileMessage;
 /// Bytes of a program's transfers that may be under way to the other side: 2 MiB. It fills 110 Mbit/s at 150 ms, and half of
 /// the connection's send buffer.
 pub const WINDOW: u64 = 2 << 20;
-/// Transfers that send at the same time share the window; so many at most, that each share holds several pieces.
-pub const MOST_AT_ONCE: usize = 4;
+/// Transfers of a session at a time, those that wait for the user included. Those that send share the window, and each share
+/// still holds several pieces.
+pub const MOST_AT_ONCE: usize = 8;
 /// Longest piece of a file in one record, in bytes: half of what a record holds.
 pub const PIECE: usize = 64 << 10;
-/// The receiver says what it has taken after so many bytes: at 100 MB/s 800 times a second, and a quarter of the smallest share of
+/// The receiver says what it has taken after so many bytes: at 100 MB/s 800 times a second, and half of the smallest share of
 /// the window.
 const GOT_EVERY: u64 = 128 << 10;
 /// A file of so many bytes is asked about before it is sent: a part of it may be there. For a smaller one the question takes

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sightline_ends::content::{Amount, Collision, Direction, FileMessage, MOST_NAMES, PathBytes};
 use sightline_ends::text::harmless;
+use sightline_ends::transfer::MOST_AT_ONCE;
 use sightline_program::clock::Clock;
 use sightline_program::transfer::{
     Heard, Inbox, Incoming, Line, Mailer, News, Outgoing, Sharing, Stopped, Target, count, inbox,
@@ -23,8 +24,6 @@ const QUEUE: usize = 8;
 const PROGRESS: Duration = Duration::from_millis(200);
 /// Longest reason of the other side that is shown, in characters.
 const WHY: usize = 400;
-/// Transfers at a time: what agents take.
-const MOST_TRANSFERS: usize = 8;
 
 /// What happens with files.
 pub enum FilesEvent {
@@ -97,7 +96,7 @@ impl Files {
 
     fn start(&mut self, id: ClientId, order: FilesOrder, run: Run) {
         let busy = self.running.values().any(|(client, _)| *client == id);
-        if busy || self.running.len() >= MOST_TRANSFERS {
+        if busy || self.running.len() >= MOST_AT_ONCE {
             let why = "too many transfers at the same time".to_owned();
             let _ = self.to_us.send(Told::News(id, FilesNews::Ended(why)));
             return;
