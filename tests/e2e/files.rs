@@ -64,8 +64,11 @@ impl Scene {
     }
 }
 
+/// What is below a folder, by path; folders have neither hash nor rights.
+type Tree = BTreeMap<Vec<u8>, Option<(Digest, bool)>>;
+
 /// Everything below a folder: names, hashes, who may run it.
-fn tree(folder: &Path) -> anyhow::Result<BTreeMap<Vec<u8>, Option<(Digest, bool)>>> {
+fn tree(folder: &Path) -> anyhow::Result<Tree> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {

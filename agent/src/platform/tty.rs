@@ -153,11 +153,14 @@ impl Drop for Shown {
     }
 }
 
+/// What a line means as an answer.
+type Understand<A> = Box<dyn Fn(&str) -> Meaning<A> + Send>;
+
 /// What lines mean as answers to a question.
 struct Rules<A> {
     /// What can be typed, in short.
     hint: &'static str,
-    meaning: Box<dyn Fn(&str) -> Meaning<A> + Send>,
+    meaning: Understand<A>,
     no: A,
     timed_out: A,
     /// An answer in words.

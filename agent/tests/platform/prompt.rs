@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use sightline_agent::platform::x11::indicator::X11Indicator;
 use sightline_agent::platform::x11::prompt::WindowPrompt;
-use sightline_agent::platform::{Answer, Asked, Indicator, Prompt, Question, UserWish, Watching};
+use sightline_agent::platform::{
+    Answer, Asked, Choice, Indicator, Prompt, Question, SmallQuestion, UserWish, Watching,
+};
 use sightline_protocol::capability::{Capabilities, Capability};
 use x11rb::connection::RequestConnection;
 use x11rb::protocol::xinput::{
@@ -183,6 +185,58 @@ fn programs_cannot_agree_but_a_person_can() {
         desk.find("Remote support request").is_none()
     });
     drop(asked);
+}
+
+#[test]
+fn a_small_question_is_answered_by_a_person_too() {
+    let mut desk = Desk::new();
+    let prompt = WindowPrompt::open(Some(&desk.server.display)).unwrap();
+    let ask = || {
+        let question = SmallQuestion {
+            title: "Mira Kovač wants to copy files to your computer".into(),
+            lines: vec![
+                "Quarterly report.pdf".into(),
+                "photos".into(),
+                "and 7 more".into(),
+                "212 files, 48.3 MB".into(),
+                "Into: /home/mira/Downloads".into(),
+                "Files of the same name there are replaced.".into(),
+            ],
+            all: "all files of this session, both ways".into(),
+            deadline: Instant::now() + Duration::from_secs(60),
+        };
+        let (sender, answers) = channel();
+        let answer = Box::new(move |choice| sender.send(choice).unwrap());
+        (prompt.ask_small(question, answer).unwrap(), answers)
+    };
+    let place = |desk: &Desk| {
+        let mut place = None;
+        eventually("the question's window", || {
+            place = desk.find("Remote support question");
+            place.is_some()
+        });
+        place.unwrap()
+    };
+    let (_asked, answers) = ask();
+    let at = place(&desk);
+    std::thread::sleep(SETTLE);
+    desk.picture("small-question");
+    desk.program_clicks(at.button(false));
+    let silent = answers.recv_timeout(Duration::from_millis(400));
+    assert_eq!(silent, Err(RecvTimeoutError::Timeout));
+    std::thread::sleep(SETTLE);
+    desk.person.click(at.button(false));
+    let given = answers.recv_timeout(Duration::from_secs(3));
+    assert_eq!(given, Ok(Choice::Allow));
+    eventually("the window goes", || {
+        desk.find("Remote support question").is_none()
+    });
+    let (_asked, answers) = ask();
+    let at = place(&desk);
+    std::thread::sleep(SETTLE);
+    desk.person.click(at.button(true));
+    let given = answers.recv_timeout(Duration::from_secs(3));
+    assert_eq!(given, Ok(Choice::Refuse));
 }
 
 #[test]

@@ -197,7 +197,7 @@ pub fn sender(data: &[u8]) {
     let mut sent = Amount::default();
     while !bytes.is_empty() {
         assert!(machine.under_way() <= WINDOW, "too much under way");
-        if bytes.byte() % 2 == 0 {
+        if bytes.byte().is_multiple_of(2) {
             let Ok(message) = wire::decode::<FileMessage>(bytes.piece()) else {
                 continue;
             };
@@ -207,7 +207,7 @@ pub fn sender(data: &[u8]) {
             continue;
         }
         match machine.step() {
-            Step::Entry if bytes.byte() % 8 == 0 => drop(machine.no_more()),
+            Step::Entry if bytes.byte().is_multiple_of(8) => drop(machine.no_more()),
             Step::Entry => {
                 length = u64::from(bytes.u16()) << (bytes.byte() % 10);
                 let kind = EntryKind::File {

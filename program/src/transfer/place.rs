@@ -36,7 +36,7 @@ const FOLDER: Mode = Mode::from_raw_mode(0o755);
 pub(super) enum Begun {
     New,
     /// So many bytes are there, with this hash.
-    There(u64, Hash),
+    There(u64, Box<Hash>),
     /// One is there already, and stays.
     Skip,
 }
@@ -201,7 +201,7 @@ impl Target {
         };
         self.growing = Some(ready);
         Ok(Ok(match hash {
-            Some(hash) => Begun::There(there, hash),
+            Some(hash) => Begun::There(there, Box::new(hash)),
             None => Begun::New,
         }))
     }

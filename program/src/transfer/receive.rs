@@ -92,7 +92,7 @@ impl Receiving {
             Ok(Begun::There(offset, hash)) => {
                 self.done.bytes += offset;
                 self.meter.there_already(offset);
-                self.machine.resume(offset, hash)
+                self.machine.resume(offset, *hash)
             }
             Ok(Begun::Skip) => {
                 (line.news)(News::Skipped(self.name.clone()));

@@ -103,7 +103,7 @@ impl Source {
 
 pub(super) fn modified_ms(stat: &Stat) -> u64 {
     let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-    let ms = u64::try_from(stat.st_mtime_nsec).unwrap_or(0) / 1_000_000;
+    let ms = stat.st_mtime_nsec / 1_000_000;
     seconds.saturating_mul(1_000) + ms
 }
 

@@ -72,9 +72,7 @@ impl Meter {
             done: self.done,
             of: self.of,
             rate,
-            left_s: left
-                .checked_div(rate)
-                .map(|s| s + u64::from(left % rate > 0)),
+            left_s: (rate > 0).then(|| left.div_ceil(rate)),
         }
     }
 }
