@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the benches one after the other and ends with one table: what was measured, what is wanted, what others need.
 # A part that fails is named there and takes no other part's numbers away. What each part printed stays in target/bench/.
-# With names of parts as arguments only those: codec instructions latency lines shell idle verify replay forward picture.
+# With names of parts as arguments only those: codec instructions latency lines shell idle files verify replay forward picture.
 set -u
 
 wanted=" $* "
@@ -41,6 +41,7 @@ part latency 20 "$built/bench_latency"
 part lines 20 "$built/bench_lines"
 part shell 10 "$built/bench_shell"
 part idle 5 "$built/bench_idle"
+part files 10 "$built/bench_files"
 part verify 10 "$built/bench_verify"
 part replay 15 cargo run --release --quiet -p sightline --example bench_replay
 part forward 15 cargo bench -q -p sightline-relay --bench forward
