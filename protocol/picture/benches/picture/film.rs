@@ -1,5 +1,5 @@
-//! Film: a camera that swings over a landscape while something passes, with a little grain in every frame; and openh264 alone
-//! on the same frames.
+//! Film: a camera that swings quickly over a landscape while something passes, with grain in every frame and a cut now and then; and
+//! openh264 alone on the same frames.
 
 use crate::scenes::{Dice, Scene};
 use openh264::OpenH264API;
@@ -15,6 +15,12 @@ pub const HEIGHT: u32 = 720;
 
 /// As of the codec's own film at its best.
 const QUANTIZER: u8 = 26;
+
+/// Frames from one cut to the next.
+const CUT: u32 = 25;
+
+/// As of a camera at dusk: three bits of a channel, which is about what 41 dB leave. A photo's channels end at 214.
+const GRAIN: u32 = 0x0007_0707;
 
 pub struct Film {
     landscape: Scene,
@@ -41,15 +47,20 @@ impl Film {
             let part = 0.5 + 0.45 * (f64::from(number) * pace).sin();
             (f64::from(room) * part) as u32
         };
-        let (left, top) = (swing(WIDTH / 2, 0.026), swing(HEIGHT / 2, 0.034));
+        let scene = number / CUT;
+        let pace = 0.05 + 0.01 * f64::from(scene % 3);
+        let (left, top) = (swing(WIDTH / 2, pace), swing(HEIGHT / 2, pace * 1.3));
         let mut frame = Scene::new(WIDTH, HEIGHT, 0);
+        let (left, top) = match scene % 2 {
+            0 => (left, top),
+            _ => (WIDTH / 2 - left, HEIGHT / 2 - top),
+        };
         frame.view((0, 0, WIDTH, HEIGHT), &self.landscape, left, top);
-        let x = number * 6 % (WIDTH * 2 / 3);
+        let x = number * 17 % (WIDTH * 2 / 3);
         let (width, height) = (self.passing.width, self.passing.height);
         frame.view((x, HEIGHT / 3, width, height), &self.passing, 0, 0);
         for pixel in &mut frame.pixels {
-            // Two bits a channel: a photo's channels end at 214.
-            *pixel += self.dice.roll() & 0x0003_0303;
+            *pixel += self.dice.roll() & GRAIN;
         }
         frame
     }
