@@ -194,7 +194,7 @@ impl Perform for Writer<'_> {
             _ if ignore => {}
             ([], b'7' | b'8' | b'D' | b'E' | b'H' | b'M' | b'=' | b'>') => self.put(&[0x1b, byte]),
             // A full reset also forgets what is the technician's: what it draws is said otherwise.
-            ([], b'c') => self.put(b"\x1b[!p\x1b[m\x1b[r\x1b[H\x1b[2J"),
+            ([], b'c') => self.put(b"\x1b[!p\x1b[0m\x1b[0r\x1b[0H\x1b[2J"),
             ([set @ (b'(' | b')')], b'0' | b'A' | b'B') => self.put(&[0x1b, *set, byte]),
             ([b'#'], b'8') => self.put(b"\x1b#8"),
             _ => {}
@@ -270,7 +270,16 @@ mod tests {
         assert!(!left.contains("1000"));
     }
 
+    #[test]
+    fn a_full_reset_only_clears() {
+        let once = shown(b"\x1bc");
+        assert_eq!(shown(once.as_bytes()), once);
+        assert!(!once.contains("\x1bc"));
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
         /// However the bytes are cut, the same passes; and what has passed passes again as it is.
         #[test]
         fn cuts_change_nothing(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0usize..200) {
