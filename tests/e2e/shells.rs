@@ -222,10 +222,9 @@ fn the_relay_sees_nothing_of_a_terminal_and_of_words() -> anyhow::Result<()> {
     let secrets = SECRETS.map(<[u8]>::to_vec);
     let relay = scene.world.relay.process.pid();
     assert_eq!(find_in_process(relay, &secrets)?, [false; 3]);
-    assert_eq!(
-        find_in_process(scene.holder.process.pid(), &secrets)?,
-        [true; 3]
-    );
+    // The search must find what is there: the screen and the talk are kept by the program that holds the session.
+    let there = find_in_process(scene.holder.process.pid(), &secrets)?;
+    assert_eq!(there[..2], [true; 2]);
     scene.agent.terminal.type_line("/stop")?;
     scene.world.relay.events.wait("over", SOON)?;
     assert_eq!(find_in_process(relay, &secrets)?, [false; 3]);
