@@ -32,11 +32,7 @@ fn world() -> anyhow::Result<(World, Display)> {
 }
 
 fn session(mut world: World, user: Display) -> anyhow::Result<Scene> {
-    let mut agent = world.share(&user, &[])?;
-    let code = agent.code.clone();
-    let mut holder = world.hold(&code, &["--ask", "view,files"])?;
-    agent.answer("y")?;
-    holder.events.wait("holding", SOON)?;
+    let (agent, holder) = world.held(&user, &["--ask", "view,files"])?;
     Ok(Scene {
         holder,
         agent,

@@ -11,11 +11,7 @@ fn a_session_without_a_window_is_joined_and_told_about() -> anyhow::Result<()> {
     let user = Display::start(640, 480)?;
     let mut none = world.command(&["info"])?;
     assert_eq!(none.exit_code(SOON)?, 1, "there is no session yet");
-    let mut agent = world.share(&user, &[])?;
-    let code = agent.code.clone();
-    let mut holder = world.hold(&code, &[])?;
-    agent.answer("y")?;
-    holder.events.wait("holding", SOON)?;
+    let (mut agent, mut holder) = world.held(&user, &[])?;
 
     let mut status = world.command(&["status"])?;
     let session = status.events.wait("session", SOON)?;
@@ -49,11 +45,7 @@ fn a_window_and_a_command_share_a_session() -> anyhow::Result<()> {
 fn user_and_technician_talk_and_a_note_is_kept() -> anyhow::Result<()> {
     let mut world = World::start()?;
     let user = Display::start(640, 480)?;
-    let mut agent = world.share(&user, &[])?;
-    let code = agent.code.clone();
-    let mut holder = world.hold(&code, &[])?;
-    agent.answer("y")?;
-    holder.events.wait("holding", SOON)?;
+    let (mut agent, mut holder) = world.held(&user, &[])?;
 
     let mut first = world.command(&["chat", "Grüße, is the cable in?"])?;
     assert_eq!(first.exit_code(SOON)?, 0);

@@ -25,11 +25,7 @@ fn scene(ask: &str) -> anyhow::Result<Scene> {
     };
     let mut world = World::with(setting)?;
     let user = Display::start(640, 480)?;
-    let mut agent = world.share(&user, &[])?;
-    let code = agent.code.clone();
-    let mut holder = world.hold(&code, &["--ask", ask])?;
-    agent.answer("y")?;
-    holder.events.wait("holding", SOON)?;
+    let (agent, holder) = world.held(&user, &["--ask", ask])?;
     Ok(Scene {
         holder,
         agent,

@@ -213,6 +213,16 @@ impl World {
         self.connecting(None, code, &[&all, args].concat())
     }
 
+    /// An agent and what holds its session without a window, with everything allowed that `args` ask for.
+    pub fn held(&mut self, user: &Display, args: &[&str]) -> anyhow::Result<(Agent, Program)> {
+        let mut agent = self.share(user, &[])?;
+        let code = agent.code.clone();
+        let mut holder = self.hold(&code, args)?;
+        agent.answer("y")?;
+        holder.events.wait("holding", SOON)?;
+        Ok((agent, holder))
+    }
+
     fn connecting(
         &mut self,
         display: Option<&Display>,

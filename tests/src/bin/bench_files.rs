@@ -104,11 +104,7 @@ fn sightline(folder: &Path, sources: &[PathBuf; 2]) -> anyhow::Result<[(Duration
         ..Setting::default()
     })?;
     let user = Display::start(640, 480)?;
-    let mut agent = world.share(&user, &[])?;
-    let code = agent.code.clone();
-    let mut holder = world.hold(&code, &["--ask", "view,files"])?;
-    agent.answer("y")?;
-    holder.events.wait("holding", SOON)?;
+    let (mut agent, _holder) = world.held(&user, &["--ask", "view,files"])?;
     let at = |name: &str| folder.join(name).display().to_string();
     let (there, back) = (at("there"), at("back"));
     // The user agrees to all with the first one, which is not timed.

@@ -94,11 +94,7 @@ fn sightline(presses: u64, long: &Path) -> anyhow::Result<(World, Measured)> {
     };
     let mut world = World::with(setting)?;
     let user = Display::start(640, 480)?;
-    let mut agent = world.share(&user, &[])?;
-    let code = agent.code.clone();
-    let mut holder = world.hold(&code, &["--ask", "shell"])?;
-    agent.answer("y")?;
-    holder.events.wait("holding", SOON)?;
+    let (_agent, _holder) = world.held(&user, &["--ask", "shell"])?;
     let measured = measure("Sightline", presses, long, |command| {
         world.glass(&["shell", "--", command])
     })?;

@@ -13,12 +13,6 @@ use tokio::sync::mpsc;
 use super::local::client::{self, Session};
 use super::local::{FromCommand, FromHolder};
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?)
-}
-
 fn fits(text: &str) -> anyhow::Result<()> {
     let length = text.chars().count();
     if length > CHAT_CAP {
@@ -33,7 +27,7 @@ pub fn run(
     message: Option<&str>,
     report: Report,
 ) -> anyhow::Result<ExitCode> {
-    runtime()?.block_on(async {
+    client::runtime()?.block_on(async {
         let session = client::join(session).await?;
         match message {
             Some(message) => {
@@ -48,7 +42,7 @@ pub fn run(
 /// Writes the closing note into the record.
 pub fn note(session: Option<&str>, text: &str) -> anyhow::Result<ExitCode> {
     fits(text)?;
-    runtime()?.block_on(async {
+    client::runtime()?.block_on(async {
         let session = client::join(session).await?;
         done(session, FromCommand::Note(text.to_owned())).await
     })
@@ -58,13 +52,12 @@ async fn done(mut session: Session, what: FromCommand) -> anyhow::Result<ExitCod
     session.says.say(what).await?;
     loop {
         match session.hears.next().await? {
-            Some(FromHolder::Done(())) => return Ok(ExitCode::SUCCESS),
-            Some(FromHolder::Refused(why)) => bail!(why),
-            Some(FromHolder::Over(code)) => {
+            FromHolder::Done(()) => return Ok(ExitCode::SUCCESS),
+            FromHolder::Refused(why) => bail!(why),
+            FromHolder::Over(code) => {
                 bail!(sentence(&CloseCode::from_number(code).to_string()))
             }
-            Some(_) => {}
-            None => bail!("the session's program ended"),
+            _ => {}
         }
     }
 }
@@ -101,21 +94,20 @@ async fn talk(mut session: Session, report: Report) -> anyhow::Result<ExitCode> 
                 None => return Ok(ExitCode::SUCCESS),
             },
             heard = session.hears.next() => match heard? {
-                Some(FromHolder::Said(text)) => {
+                FromHolder::Said(text) => {
                     report.say("chat", json!({ "text": text }), format!("{computer}: {text}"));
                 }
-                Some(FromHolder::SaidBefore((own, text))) => {
+                FromHolder::SaidBefore((own, text)) => {
                     let who = if own { "you" } else { &computer };
                     let facts = json!({ "text": text, "own": own });
                     report.say("chat_before", facts, format!("{who}: {text}"));
                 }
-                Some(FromHolder::Over(code)) => {
+                FromHolder::Over(code) => {
                     let code = CloseCode::from_number(code);
                     report.closed(code);
                     return Ok(exit::code(code));
                 }
-                Some(_) => {}
-                None => bail!("the session's program ended"),
+                _ => {}
             },
         }
     }

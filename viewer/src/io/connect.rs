@@ -81,21 +81,23 @@ pub fn run_for_commands(
     report: Report,
 ) -> anyhow::Result<Result<tokio::task::JoinHandle<CloseCode>, CloseCode>> {
     let reached = begin(runtime, options, report)?;
-    Ok(reached.map(|reached| {
-        let (_no_hands, did) = mpsc::unbounded_channel();
-        runtime.spawn(live::run(Live {
-            broker: reached.broker,
-            established: reached.established,
-            clock: reached.clock,
-            report,
-            window: None,
-            did,
-            close_window: true,
-            only_for_commands: true,
-            interrupt: reached.interrupt,
-            server: reached.server,
-        }))
-    }))
+    Ok(reached.map(|reached| runtime.spawn(live::run(without_window(reached, report, true)))))
+}
+
+fn without_window(reached: Reached, report: Report, only_for_commands: bool) -> Live {
+    let (_no_hands, did) = mpsc::unbounded_channel();
+    Live {
+        broker: reached.broker,
+        established: reached.established,
+        clock: reached.clock,
+        report,
+        window: None,
+        did,
+        close_window: true,
+        only_for_commands,
+        interrupt: reached.interrupt,
+        server: reached.server,
+    }
 }
 
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -279,19 +281,7 @@ fn hold(
         json!({ "computer": reached.established.computer }),
         "The session runs. `sightline status` shows it, other commands join it; Ctrl-C ends it.",
     );
-    let (_no_hands, did) = mpsc::unbounded_channel();
-    let live = Live {
-        broker: reached.broker,
-        established: reached.established,
-        clock: reached.clock,
-        report,
-        window: None,
-        did,
-        close_window: true,
-        only_for_commands: false,
-        interrupt: reached.interrupt,
-        server: reached.server,
-    };
+    let live = without_window(reached, report, false);
     Ok(runtime.block_on(live::run(live)))
 }
 

@@ -204,7 +204,7 @@ impl Following {
                 }
             };
             match heard {
-                Some(FromHolder::Files(FilesNews::Exists(names))) => {
+                FromHolder::Files(FilesNews::Exists(names)) => {
                     let chosen = tokio::select! {
                         chosen = ask(names) => chosen?,
                         () = self.interrupt.pressed(), if !interrupted => {
@@ -214,18 +214,17 @@ impl Following {
                     };
                     self.says.say(chosen).await?;
                 }
-                Some(FromHolder::Files(news)) => {
+                FromHolder::Files(news) => {
                     if let Some(code) = self.news(news)? {
                         return Ok(code);
                     }
                 }
-                Some(FromHolder::Refused(why)) => bail!(why),
-                Some(FromHolder::Over(code)) => {
+                FromHolder::Refused(why) => bail!(why),
+                FromHolder::Over(code) => {
                     self.clear_line();
                     bail!(sentence(&CloseCode::from_number(code).to_string()))
                 }
-                Some(_) => {}
-                None => bail!("the session's program ended"),
+                _ => {}
             }
         }
     }
@@ -354,7 +353,7 @@ pub fn list(args: &ListArgs, report: Report) -> anyhow::Result<()> {
         let mut count = 0;
         loop {
             match session.hears.next().await? {
-                Some(FromHolder::Listing(part)) => {
+                FromHolder::Listing(part) => {
                     if count == 0 && !report.is_json() {
                         report.say("", json!({}), shown(&part.path));
                     }
@@ -386,13 +385,12 @@ pub fn list(args: &ListArgs, report: Report) -> anyhow::Result<()> {
                         return Ok(());
                     }
                 }
-                Some(FromHolder::Refused(why)) => bail!(why),
-                Some(FromHolder::Files(FilesNews::Ended(why))) => bail!(why),
-                Some(FromHolder::Over(code)) => {
+                FromHolder::Refused(why) => bail!(why),
+                FromHolder::Files(FilesNews::Ended(why)) => bail!(why),
+                FromHolder::Over(code) => {
                     bail!(sentence(&CloseCode::from_number(code).to_string()))
                 }
-                Some(_) => {}
-                None => bail!("the session's program ended"),
+                _ => {}
             }
         }
     })

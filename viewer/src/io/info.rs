@@ -9,9 +9,7 @@ use crate::pure::facts_text;
 
 /// Asks and says it.
 pub fn run(session: Option<&str>, report: Report) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = client::runtime()?;
     runtime.block_on(ask(session, report))
 }
 
@@ -20,17 +18,16 @@ async fn ask(session: Option<&str>, report: Report) -> anyhow::Result<()> {
     session.says.say(FromCommand::AskFacts(())).await?;
     loop {
         match session.hears.next().await? {
-            Some(FromHolder::Facts(facts)) => {
+            FromHolder::Facts(facts) => {
                 let json = serde_json::to_value(&*facts)?;
                 report.say("facts", json, facts_text::text(&facts));
                 return Ok(());
             }
-            Some(FromHolder::Refused(why)) => bail!(why),
-            Some(FromHolder::Over(code)) => {
+            FromHolder::Refused(why) => bail!(why),
+            FromHolder::Over(code) => {
                 bail!(sentence(&CloseCode::from_number(code).to_string()))
             }
-            Some(_) => {}
-            None => bail!("the session's program ended"),
+            _ => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde_json::json;
 use sightline_program::exit;
-use sightline_program::report::{Report, sentence};
+use sightline_program::report::Report;
 use sightline_protocol::close::CloseCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -72,29 +72,28 @@ pub fn run(options: &ShellOptions, report: Report) -> anyhow::Result<ExitCode> {
 
 async fn list(mut session: Session, report: Report) -> anyhow::Result<ExitCode> {
     session.says.say(FromCommand::ListShells(())).await?;
-    while let Some(message) = session.hears.next().await? {
-        let FromHolder::Shells(shells) = message else {
-            continue;
-        };
-        if shells.is_empty() {
-            report.say("none", json!({}), "No terminal is open.");
+    let shells = loop {
+        if let FromHolder::Shells(shells) = session.hears.next().await? {
+            break shells;
         }
-        for shell in shells {
-            let what = match shell.command.is_empty() {
-                true => shell.program,
-                false => shell.command,
-            };
-            let shown = if shell.shown { "" } else { " (left running)" };
-            let facts = json!({ "number": shell.number, "runs": what, "shown": shell.shown });
-            report.say(
-                "terminal",
-                facts,
-                format!("{}  {what}{shown}", shell.number),
-            );
-        }
-        return Ok(ExitCode::SUCCESS);
+    };
+    if shells.is_empty() {
+        report.say("none", json!({}), "No terminal is open.");
     }
-    bail!("the session's program ended")
+    for shell in shells {
+        let what = match shell.command.is_empty() {
+            true => shell.program,
+            false => shell.command,
+        };
+        let shown = if shell.shown { "" } else { " (left running)" };
+        let facts = json!({ "number": shell.number, "runs": what, "shown": shell.shown });
+        report.say(
+            "terminal",
+            facts,
+            format!("{}  {what}{shown}", shell.number),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 struct Shell {
@@ -146,15 +145,14 @@ impl Shell {
             };
             let turn = tokio::select! {
                 heard = self.hears.next() => match heard? {
-                    Some(FromHolder::ShellReady(ready)) => {
+                    FromHolder::ShellReady(ready) => {
                         let facts = json!({ "number": ready.number, "program": ready.program });
                         self.report.note("shell", facts);
                         raw = Raw::set();
                         keys.get_or_insert_with(Keys::read);
                         Turn::On
                     }
-                    Some(message) => self.hear(message).await?,
-                    None => bail!("the session's program ended"),
+                    message => self.hear(message).await?,
                 },
                 typed = typed => self.typed(typed).await?,
                 Some(()) = resized.recv() => {
@@ -241,11 +239,12 @@ impl Shell {
     async fn leave(&mut self, how: FromCommand) -> anyhow::Result<Turn> {
         let detached = how == FromCommand::Detach(());
         self.says.say(how).await?;
-        while let Some(message) = self.hears.next().await? {
-            match message {
-                FromHolder::ShellBytes(bytes) => show(&bytes),
-                FromHolder::Done(()) => break,
-                _ => {}
+        loop {
+            match self.hears.next().await {
+                Ok(FromHolder::ShellBytes(bytes)) => show(&bytes),
+                Ok(FromHolder::Done(())) | Err(LocalError::Ended) => break,
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         let words = match detached {
@@ -254,8 +253,7 @@ impl Shell {
         };
         let event = if detached { "detached" } else { "hung_up" };
         show(b"\r\n");
-        self.report
-            .say(event, json!({}), sentence(words.trim_end_matches('.')));
+        self.report.say(event, json!({}), words);
         Ok(Turn::End(DETACHED))
     }
 }

@@ -7,9 +7,7 @@ use super::local::client;
 
 /// Says which sessions run.
 pub fn run(report: Report) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = client::runtime()?;
     let sessions = runtime.block_on(client::running())?;
     if sessions.is_empty() {
         report.say("none", json!({}), "No session is running.");

@@ -16,6 +16,13 @@ const FIRST_WORD: Duration = Duration::from_secs(5);
 /// Bytes read at a time.
 const READ: usize = 64 * 1024;
 
+/// What a command needs that only joins: one thread is enough.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 /// A session that was joined.
 pub struct Session {
     pub welcome: Welcome,
@@ -41,15 +48,15 @@ impl Saying {
 }
 
 impl Hearing {
-    /// The next message; `None` when the program ended. May be cancelled.
-    pub async fn next(&mut self) -> Result<Option<FromHolder>, LocalError> {
+    /// The next message. May be cancelled.
+    pub async fn next(&mut self) -> Result<FromHolder, LocalError> {
         loop {
             let next = self.reader.next_message();
             if let Some(message) = next.map_err(|_| LocalError::Version)? {
-                return Ok(Some(message));
+                return Ok(message);
             }
             match self.from.read(&mut self.buffer).await {
-                Ok(0) => return Ok(None),
+                Ok(0) => return Err(LocalError::Ended),
                 Ok(count) => self.reader.push(&self.buffer[..count]),
                 Err(error) => return Err(LocalError::Broken(error.to_string())),
             }
@@ -124,13 +131,13 @@ async fn open(path: &PathBuf) -> Result<Session, Opening> {
     };
     let first = tokio::time::timeout(FIRST_WORD, hears.next()).await;
     match first {
-        Ok(Ok(Some(FromHolder::Welcome(welcome)))) if welcome.version == VERSION => Ok(Session {
+        Ok(Ok(FromHolder::Welcome(welcome))) if welcome.version == VERSION => Ok(Session {
             welcome,
             says: Saying(to),
             hears,
         }),
-        Ok(Ok(None)) => Err(Opening::Nobody), // it is just ending
-        Ok(Ok(Some(_)) | Err(LocalError::Version)) => Err(Opening::Error(LocalError::Version)),
+        Ok(Err(LocalError::Ended)) => Err(Opening::Nobody), // it is just ending
+        Ok(Ok(_) | Err(LocalError::Version)) => Err(Opening::Error(LocalError::Version)),
         Ok(Err(error)) => Err(Opening::Error(error)),
         Err(_) => Err(broken(path, "it is silent")),
     }

@@ -29,6 +29,8 @@ pub enum LocalError {
         "the program that holds the session is of another version: end the session and connect again"
     )]
     Version,
+    #[error("the session's program ended")]
+    Ended,
     #[error("the session's program does not answer: {0}")]
     Broken(String),
     #[error("no place for the session's socket: {0}")]
