@@ -2,6 +2,7 @@
 
 pub mod area;
 pub mod bar;
+pub mod commands;
 pub mod compose;
 pub mod digits;
 pub mod evidence;
@@ -12,6 +13,7 @@ pub mod hands_shown;
 pub mod index;
 pub mod keymap;
 pub mod marks;
+pub mod panels;
 pub mod playback;
 pub mod pointer;
 pub mod rings;

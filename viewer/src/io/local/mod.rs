@@ -4,15 +4,14 @@
 //! Absent: what the messages do. The session's loop (`live`) decides what is sealed, and the agent what is allowed.
 
 pub mod client;
-mod messages;
 mod place;
 mod server;
 
-pub use messages::{
-    FilesNews, FilesOrder, FromCommand, FromHolder, Listed, ListingPart, OpenShell, Ready, VERSION,
-    Welcome,
+pub use crate::pure::commands::{
+    ClientId, FilesNews, FilesOrder, FromCommand, FromHolder, Listed, ListingPart, OpenShell,
+    Ready, Seat, VERSION, Welcome,
 };
-pub use server::{ClientId, Joined, Server};
+pub use server::{Joined, Server};
 
 /// Why a command does not come to a session.
 #[derive(Debug, thiserror::Error)]

@@ -10,17 +10,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{FromCommand, FromHolder, LocalError, place};
+use super::{ClientId, FromCommand, FromHolder, LocalError, place};
 
 /// Messages of all commands that may wait for the session's loop; then the commands wait.
 const INBOX: usize = 16;
 
 /// Bytes read from a command at a time.
 const READ: usize = 64 * 1024;
-
-/// One command that has joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub u64);
 
 /// What happens at the socket.
 #[derive(Debug)]
@@ -76,7 +72,7 @@ async fn accept(listener: UnixListener, to_loop: mpsc::Sender<Joined>) {
         };
         // The folder keeps others out; this holds even where its rights were changed.
         if stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
-            tokio::spawn(serve(ClientId(number), stream, to_loop.clone()));
+            tokio::spawn(serve(ClientId::Command(number), stream, to_loop.clone()));
         }
     }
 }

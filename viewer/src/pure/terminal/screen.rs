@@ -4,6 +4,7 @@
 use std::num::NonZeroU16;
 
 use super::filter::{Filter, Question};
+use super::keys::Modes;
 
 /// Lines above the screen that are kept.
 const SCROLLBACK: usize = 2_000;
@@ -90,6 +91,32 @@ impl Screen {
     /// What makes a terminal as it was before it showed this one.
     pub fn leave(&mut self) -> Vec<u8> {
         self.filter.leave()
+    }
+
+    /// What is to be seen: the screen, or what was scrolled back to.
+    pub fn view(&self) -> &vt100::Screen {
+        self.model.screen()
+    }
+
+    /// Scrolls back (up) or forward by so many lines; to the newest at the end.
+    pub fn scroll(&mut self, lines: isize) {
+        let screen = self.model.screen_mut();
+        let to = screen.scrollback().saturating_add_signed(lines);
+        screen.set_scrollback(to);
+    }
+
+    /// Shows the newest lines.
+    pub fn scroll_to_end(&mut self) {
+        self.model.screen_mut().set_scrollback(0);
+    }
+
+    /// What the program asked of the keyboard.
+    pub fn modes(&self) -> Modes {
+        let screen = self.model.screen();
+        Modes {
+            cursor: screen.application_cursor(),
+            bracketed_paste: screen.bracketed_paste(),
+        }
     }
 
     /// The screen's text, line by line.

@@ -1,4 +1,5 @@
-//! What commands and the program that holds a session say to each other: framed as on the wire (PROTOCOL.md §2).
+//! What commands and the program that holds a session say to each other: framed as on the wire (PROTOCOL.md §2). The
+//! panels of that program's own window say the same, without a wire.
 
 use serde::{Deserialize, Serialize};
 use sightline_ends::content::{Amount, Collision, Facts, FileNote, PathBytes};
@@ -8,6 +9,28 @@ use sightline_protocol::messages;
 
 /// Of these messages. Another one is refused: both are one program, of which somebody installed a newer one meanwhile.
 pub const VERSION: u16 = 1;
+
+/// Who has joined a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientId {
+    /// A command, counted as they come.
+    Command(u64),
+    /// A part of the window of the program that holds it.
+    Window(Seat),
+}
+
+/// What in the window is as one command to the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Seat {
+    Chat,
+    Facts,
+    /// One terminal, counted as they are opened.
+    Terminal(u32),
+    /// The view into the user's folders.
+    Folder,
+    /// One transfer of files, counted as they are begun.
+    Transfer(u32),
+}
 
 /// The session that a command has joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +158,8 @@ messages! {
         Done(()) = 105, 0;
         /// A message of the user.
         Said(String) = 110, 20_000;
+        /// A message of the technician, sent by another of his programs.
+        Wrote(String) = 112, 20_000;
         /// A message from before, and whether it was the technician's own.
         SaidBefore((bool, String)) = 111, 20_000;
         Facts(Box<Facts>) = 120, 524_288;

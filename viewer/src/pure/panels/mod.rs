@@ -1,0 +1,285 @@
+//! The panels beside the picture: what they hold, what they want of the session, which of them has the keyboard.
+//!
+//! Each is to the session what a command that joined it is: it says [`FromCommand`] and hears [`FromHolder`].
+//!
+//! Absent: how they look, sockets, files, clocks.
+
+pub mod chat;
+pub mod dock;
+pub mod facts;
+pub mod rights;
+pub mod terminal;
+
+use sightline_protocol::capability::{Capabilities, Capability};
+
+use super::commands::{FromCommand, FromHolder, Seat};
+use chat::Chat;
+use dock::{Dock, Edge};
+use facts::FactsPanel;
+use rights::Rights;
+use terminal::Terminals;
+
+/// One panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Panel {
+    Terminal,
+    Chat,
+    Facts,
+}
+
+/// What a panel wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// By the session, for this part of the window.
+    Session(Seat, FromCommand),
+    /// By this computer: a file in the technician's folder.
+    Save { name: String, text: String },
+}
+
+impl Ask {
+    pub fn session(seat: Seat, says: FromCommand) -> Ask {
+        Ask::Session(seat, says)
+    }
+}
+
+/// What a panel hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Of the session; none: it is for all.
+    Session(Option<Seat>, FromHolder),
+    /// What became of [`Ask::Save`]: where it is, or why it is not.
+    Saved(Result<String, String>),
+}
+
+impl Panel {
+    pub const ALL: [Panel; 3] = [Panel::Terminal, Panel::Chat, Panel::Facts];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Panel::Terminal => "Terminal",
+            Panel::Chat => "Chat",
+            Panel::Facts => "Facts",
+        }
+    }
+
+    /// With Ctrl, Alt and Shift it opens the panel. So many fingers that hardly a program wants them: those at the
+    /// user's get all others.
+    pub fn letter(self) -> char {
+        match self {
+            Panel::Terminal => 't',
+            Panel::Chat => 'c',
+            Panel::Facts => 'i',
+        }
+    }
+
+    /// The right without which it is of no use.
+    pub fn needs(self) -> Option<Capability> {
+        match self {
+            Panel::Terminal => Some(Capability::Shell),
+            Panel::Facts => Some(Capability::View),
+            Panel::Chat => None,
+        }
+    }
+
+    /// The side of the picture at which it is.
+    pub fn edge(self) -> Edge {
+        match self {
+            Panel::Terminal => Edge::Below,
+            Panel::Chat | Panel::Facts => Edge::Right,
+        }
+    }
+}
+
+/// All panels of a window.
+#[derive(Default)]
+pub struct Panels {
+    pub dock: Dock,
+    pub rights: Rights,
+    pub terminals: Terminals,
+    pub chat: Chat,
+    pub facts: FactsPanel,
+    focus: Option<Panel>,
+    asks: Vec<Ask>,
+}
+
+impl Panels {
+    /// The panel that has the keyboard; none: the remote screen has it.
+    pub fn focus(&self) -> Option<Panel> {
+        self.focus
+    }
+
+    pub fn set_focus(&mut self, panel: Option<Panel>) {
+        self.focus = panel.filter(|panel| self.dock.is_open(*panel));
+    }
+
+    /// What the panels want done since the last time.
+    pub fn take_asks(&mut self) -> Vec<Ask> {
+        std::mem::take(&mut self.asks)
+    }
+
+    /// For what a person did in a panel.
+    pub fn ask(&mut self, asks: impl IntoIterator<Item = Ask>) {
+        self.asks.extend(asks);
+    }
+
+    pub fn open(&mut self, panel: Panel) {
+        self.dock.open(panel);
+        self.focus = Some(panel);
+        let can = panel
+            .needs()
+            .is_none_or(|needed| self.rights.lack(needed).is_none());
+        match panel {
+            Panel::Terminal if can && self.terminals.tab().is_none() => {
+                let ask = self.terminals.open();
+                self.ask([ask]);
+            }
+            Panel::Facts if can => {
+                let ask = self.facts.open();
+                self.ask(ask);
+            }
+            _ => {}
+        }
+        self.looked();
+    }
+
+    pub fn close(&mut self, panel: Panel) {
+        self.dock.close(panel);
+        if self.focus == Some(panel) {
+            self.focus = None;
+        }
+        self.looked();
+    }
+
+    /// The button or the keys of a panel: opens it, gives it the keyboard, or closes it if it has that.
+    pub fn toggle(&mut self, panel: Panel) {
+        if self.dock.is_open(panel) && self.focus == Some(panel) {
+            self.close(panel);
+        } else {
+            self.open(panel);
+        }
+    }
+
+    fn looked(&mut self) {
+        self.chat.see(self.dock.is_open(Panel::Chat));
+        // One panel may have taken the place of another.
+        self.focus = self.focus.filter(|panel| self.dock.is_open(*panel));
+    }
+
+    /// What is allowed now.
+    pub fn allow(&mut self, allowed: Capabilities) {
+        self.rights.allow(allowed);
+        if !allowed.contains(Capability::Shell) {
+            self.terminals
+                .end_all("the user has taken back the right to run commands");
+        }
+        if !allowed.contains(Capability::View) {
+            self.facts.end();
+        }
+    }
+
+    /// The session is over.
+    pub fn end(&mut self) {
+        self.rights.end();
+        self.terminals.end_all("the session is over");
+        self.facts.end();
+    }
+
+    pub fn hear(&mut self, heard: Heard, now_ms: u64) {
+        match heard {
+            Heard::Session(_, FromHolder::Allowed((allowed, _))) => self.allow(allowed),
+            Heard::Session(_, FromHolder::Over(_)) => self.end(),
+            Heard::Session(Some(Seat::Terminal(seat)), message) => {
+                let ask = self.terminals.hear(seat, message);
+                self.ask(ask);
+            }
+            Heard::Session(_, message) => {
+                self.chat.hear(&message, now_ms);
+                self.facts.hear(message);
+            }
+            Heard::Saved(saved) => {
+                self.facts.remark = Some(saved.map(|path| format!("Saved as {path}")));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(capabilities: &[Capability]) -> Panels {
+        let mut panels = Panels::default();
+        panels.allow(Capabilities::of(capabilities));
+        panels
+    }
+
+    #[test]
+    fn opening_a_terminal_opens_one_and_closing_the_panel_keeps_it() {
+        let mut panels = allowed(&[Capability::View, Capability::Shell]);
+        panels.toggle(Panel::Terminal);
+        assert_eq!(panels.take_asks().len(), 1);
+        assert_eq!(panels.focus(), Some(Panel::Terminal));
+        panels.toggle(Panel::Terminal);
+        assert_eq!((panels.focus(), panels.terminals.tabs().len()), (None, 1));
+        panels.toggle(Panel::Terminal);
+        assert!(panels.take_asks().is_empty(), "it is still there");
+    }
+
+    #[test]
+    fn without_the_right_nothing_is_asked() {
+        let mut panels = allowed(&[Capability::Control]);
+        panels.toggle(Panel::Terminal);
+        panels.toggle(Panel::Facts);
+        assert!(panels.take_asks().is_empty());
+        assert_eq!(
+            panels.rights.lack(Capability::Shell),
+            Some(rights::Lack::NotGranted)
+        );
+    }
+
+    #[test]
+    fn the_keyboard_goes_where_it_is_given() {
+        let mut panels = allowed(&[Capability::View]);
+        panels.toggle(Panel::Chat);
+        panels.set_focus(None);
+        assert_eq!(panels.focus(), None);
+        panels.toggle(Panel::Chat);
+        assert_eq!(
+            panels.focus(),
+            Some(Panel::Chat),
+            "it was open without the keyboard"
+        );
+        panels.toggle(Panel::Facts);
+        assert_eq!(panels.focus(), Some(Panel::Facts));
+        panels.set_focus(Some(Panel::Chat));
+        assert_eq!(panels.focus(), None, "facts have taken its place");
+    }
+
+    #[test]
+    fn messages_are_unread_until_the_chat_is_open() {
+        let mut panels = allowed(&[Capability::View]);
+        let said = || Heard::Session(None, FromHolder::Said("hello".into()));
+        panels.hear(said(), 1);
+        assert_eq!(panels.chat.unread(), 1);
+        panels.toggle(Panel::Chat);
+        assert_eq!(panels.chat.unread(), 0);
+        panels.toggle(Panel::Facts);
+        panels.hear(said(), 2);
+        assert_eq!(panels.chat.unread(), 1, "facts have taken its place");
+    }
+
+    #[test]
+    fn a_right_taken_back_ends_what_it_allowed() {
+        let mut panels = allowed(&[Capability::View, Capability::Shell]);
+        panels.toggle(Panel::Terminal);
+        let view = Capabilities::of(&[Capability::View]);
+        let taken = FromHolder::Allowed((view, "the user took it back".into()));
+        panels.hear(Heard::Session(None, taken), 1);
+        let state = &panels.terminals.tabs()[0].state;
+        assert!(matches!(state, terminal::State::Ended(_)), "{state:?}");
+        assert_eq!(
+            panels.rights.lack(Capability::Shell),
+            Some(rights::Lack::TakenBack)
+        );
+    }
+}
