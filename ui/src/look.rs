@@ -124,6 +124,8 @@ fn visuals(theme: Theme) -> Visuals {
     visuals.error_fg_color = colours.danger;
     visuals.selection.bg_fill = colours.accent;
     visuals.selection.stroke = Stroke::new(1.0, colours.on_accent);
+    // The same reason as for animations: a cursor that blinks is drawn twice a second for nothing.
+    visuals.text_cursor.blink = false;
     visuals.slider_trailing_fill = true;
     visuals.widgets.noninteractive = widget(colours.ground, colours.line, colours.text);
     visuals.widgets.inactive = widget(colours.raised, colours.raised, colours.text);

@@ -97,6 +97,10 @@ async fn talk(mut session: Session, report: Report) -> anyhow::Result<ExitCode> 
                 FromHolder::Said(text) => {
                     report.say("chat", json!({ "text": text }), format!("{computer}: {text}"));
                 }
+                FromHolder::Wrote(text) => {
+                    let facts = json!({ "text": text, "own": true });
+                    report.say("chat_elsewhere", facts, format!("you: {text}"));
+                }
                 FromHolder::SaidBefore((own, text)) => {
                     let who = if own { "you" } else { &computer };
                     let facts = json!({ "text": text, "own": own });

@@ -2,20 +2,19 @@
 //! doings to the lanes.
 
 mod clients;
+mod commands;
 mod files;
+mod panels;
 mod shells;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::json;
-use sightline_ends::content::{CHAT_CAP, Chat, Input};
+use sightline_ends::content::Input;
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
-use sightline_ends::session::{
-    AgentSays, SILENCE_US, TechnicianEffect, TechnicianSays, TechnicianSession,
-};
-use sightline_ends::text::harmless;
+use sightline_ends::session::{SILENCE_US, TechnicianEffect, TechnicianSays, TechnicianSession};
 use sightline_link::{Arrived, Broker, FromLane, LaneWriter, Link, LinkError, read_lane};
 use sightline_program::clock::Clock;
 use sightline_program::report::{Report, sentence};
@@ -28,11 +27,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::decoding::{Decoded, Decoding};
 use super::interrupt::Interrupt;
-use super::local::{ClientId, FromCommand, FromHolder, Joined, Server, VERSION, Welcome};
-use super::window::{Bar, Did, WindowHandle};
+use super::local::{ClientId, FromHolder, Joined, Seat, Server};
+use super::window::{Bar, Did, Heard, WindowHandle};
 use clients::Clients;
 use files::{Files, FilesEvent};
-use shells::{Shells, Todo};
+use shells::Shells;
 
 /// Records of the agent that may wait for the window; beyond it the lane waits, and by the acknowledgements the agent.
 const INBOX: usize = 64;
@@ -44,8 +43,6 @@ const PING_AT_REST: Duration = Duration::from_secs(30);
 const PING_HOLDING: Duration = Duration::from_micros(SILENCE_US / 3);
 /// The second time comes sooner: the first stood in the queue with the first picture.
 const SECOND_PING: Duration = Duration::from_secs(1);
-/// Messages that are told to a command that comes to listen: an hour of talk.
-const CHAT_KEPT: usize = 200;
 /// For the last words to arrive when the session ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -161,11 +158,13 @@ async fn start(live: Live) -> Result<Running, LinkError> {
     };
     if let Some(window) = &live.window {
         window.bar(bar.clone());
+        let allowed = FromHolder::Allowed((bar.grants, String::new()));
+        window.heard(Heard::Session(None, allowed));
     }
     let decoding = Decoding::start(live.window.clone());
     Ok(Running {
         server: live.server,
-        clients: Clients::default(),
+        clients: Clients::new(live.window.clone()),
         shells: Shells::default(),
         chat: VecDeque::new(),
         files: Files::new(live.clock),
@@ -307,6 +306,7 @@ impl Running {
                 let now = self.clock.now();
                 self.machine.leave(CloseCode::TechnicianLeft, now);
             }
+            Did::Panel(ask) => self.panel(ask),
             Did::Presented { .. } | Did::Replay(_) => {}
         }
     }
@@ -364,6 +364,8 @@ impl Running {
             TechnicianEffect::Said(says) => self.said(says),
             TechnicianEffect::Refused(why) => {
                 self.report.note("refused", json!({ "why": why }));
+                let heard = FromHolder::Refused(why.clone());
+                self.clients.tell(ClientId::Window(Seat::Facts), heard);
                 self.bar.note = Some(why);
                 self.show_bar();
             }
@@ -401,134 +403,6 @@ impl Running {
         }
     }
 
-    fn joined(&mut self, joined: Joined) {
-        match joined {
-            Joined::Came(id, hears) => {
-                self.clients.came(id, hears);
-                self.clients.tell(id, FromHolder::Welcome(self.welcome()));
-            }
-            Joined::Says(id, says) => self.command(id, says),
-            Joined::Left(id) => {
-                let todo = self.shells.detach(id);
-                self.clients.left(id);
-                self.shell(todo);
-                self.files.left(id);
-                self.unused();
-            }
-        }
-    }
-
-    fn welcome(&self) -> Welcome {
-        Welcome {
-            version: VERSION,
-            computer: self.bar.user.clone(),
-            technician: self.bar.technician.clone(),
-            organisation: self.bar.organisation.clone(),
-            allowed: self.machine.allowed(),
-        }
-    }
-
-    /// What a command wants of the session.
-    fn command(&mut self, id: ClientId, says: FromCommand) {
-        let now = self.clock.now();
-        match says {
-            FromCommand::Say(text) => {
-                self.remember(true, &text);
-                self.tell(&TechnicianSays::Chat(Chat::Say { text }));
-                self.clients.tell(id, FromHolder::Done(()));
-            }
-            FromCommand::Listen(()) => {
-                for before in &self.chat {
-                    let before = FromHolder::SaidBefore(before.clone());
-                    self.clients.tell(id, before);
-                }
-            }
-            FromCommand::Note(text) => {
-                self.machine.note(text, now);
-                self.clients.tell(id, FromHolder::Done(()));
-            }
-            FromCommand::AskFacts(()) => self.machine.ask_facts(now),
-            FromCommand::OpenShell(wanted) => {
-                if !self.machine.allowed().contains(Capability::Shell) {
-                    let why = "the user has not allowed you to run commands".to_owned();
-                    return self.clients.tell(id, FromHolder::ShellFailed(why));
-                }
-                let todo = self.shells.open(id, wanted);
-                self.shell(todo);
-            }
-            FromCommand::AttachShell((number, columns, rows)) => {
-                let todo = self.shells.attach(id, number, columns, rows);
-                self.shell(todo);
-            }
-            FromCommand::Keys(keys) => {
-                let todo = self.shells.keys(id, keys);
-                self.shell(todo);
-            }
-            FromCommand::Resize((columns, rows)) => {
-                let todo = self.shells.resize(id, columns, rows);
-                self.shell(todo);
-            }
-            FromCommand::Detach(()) => {
-                let todo = self.shells.detach(id);
-                self.shell(todo);
-                self.clients.tell(id, FromHolder::Done(()));
-            }
-            FromCommand::HangUp(()) => {
-                let todo = self.shells.hang_up(id);
-                self.shell(todo);
-                self.clients.tell(id, FromHolder::Done(()));
-            }
-            FromCommand::Took(bytes) => {
-                let todo = self.shells.took(id, bytes);
-                self.shell(todo);
-            }
-            FromCommand::ListShells(()) => {
-                let list = self.shells.list();
-                self.clients.tell(id, FromHolder::Shells(list));
-            }
-            FromCommand::SendFiles(order) => self.files.send(id, order),
-            FromCommand::FetchFiles(order) => self.files.fetch(id, order),
-            FromCommand::ListFolder(path) => self.files.list(id, path),
-            FromCommand::Choose(collision) => self.files.choose(id, collision),
-            FromCommand::StopFiles(()) => self.files.left(id),
-        }
-    }
-
-    fn remember(&mut self, own: bool, text: &str) {
-        if self.chat.len() == CHAT_KEPT {
-            self.chat.pop_front();
-        }
-        self.chat.push_back((own, text.to_owned()));
-    }
-
-    fn shell(&mut self, todo: impl IntoIterator<Item = Todo>) {
-        for todo in todo {
-            match todo {
-                Todo::Send(lane, input) => drop(self.tell(&TechnicianSays::Shell(lane, input))),
-                Todo::Tell(id, message) => self.clients.tell(id, message),
-            }
-        }
-    }
-
-    /// Nobody uses a session any more that was made for a command.
-    fn unused(&mut self) {
-        if self.only_for_commands && self.clients.none() && !self.shells.any() {
-            let now = self.clock.now();
-            self.machine.leave(CloseCode::TechnicianLeft, now);
-        }
-    }
-
-    fn files_happened(&mut self, event: FilesEvent) {
-        match event {
-            FilesEvent::Say(message) => {
-                if !self.tell(&TechnicianSays::File(message)) {
-                    self.files.end_all("the user does not allow files");
-                }
-            }
-            FilesEvent::Tell(id, message) => self.clients.tell(id, message),
-        }
-    }
-
     /// Seals it for its lane; false if it is not allowed.
     fn tell(&mut self, says: &TechnicianSays) -> bool {
         let Some(outgoing) = self.machine.tell(says, self.clock.now()) else {
@@ -547,31 +421,6 @@ impl Running {
         lane.send(outgoing.record.into());
         self.ping_within(PING);
         true
-    }
-
-    /// What the agent says beside the picture.
-    fn said(&mut self, says: AgentSays) {
-        match says {
-            AgentSays::Chat(Chat::Say { text }) => {
-                let text = harmless(&text, CHAT_CAP);
-                self.report.note("chat", json!({ "text": text }));
-                self.remember(false, &text);
-                self.bar.note = Some(format!("{}: {text}", self.bar.user));
-                self.show_bar();
-                self.clients.tell_all(&FromHolder::Said(text));
-            }
-            AgentSays::Facts(facts) => self.clients.tell_all(&FromHolder::Facts(facts)),
-            AgentSays::Shell(lane, output) => {
-                let todo = self.shells.output(lane, output);
-                self.shell(todo);
-            }
-            AgentSays::File(message) => {
-                if let Some((id, message)) = self.files.handle(message) {
-                    self.clients.tell(id, message);
-                }
-            }
-            AgentSays::Clipboard(_) => {}
-        }
     }
 
     async fn finish(mut self, code: CloseCode) {

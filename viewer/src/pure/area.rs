@@ -98,6 +98,29 @@ fn size(a: Rect) -> u64 {
     u64::from(a.width) * u64::from(a.height)
 }
 
+/// The smallest rectangle outside of which both have the same pixels, in rows of `width`; all of `after` if they are not of
+/// one size.
+pub fn differing(before: &[u32], after: &[u32], width: u32) -> Option<Rect> {
+    let row = width as usize;
+    let rows = after.len().checked_div(row)?;
+    if before.len() != after.len() {
+        return Some(rect(0, 0, width, rows as u32)).filter(|all| !is_empty(*all));
+    }
+    let differs = |y: &usize| before[y * row..][..row] != after[y * row..][..row];
+    let top = (0..rows).find(differs)?;
+    let bottom = (top..rows).rfind(differs)?;
+    let (mut left, mut right) = (row, 0);
+    for y in top..=bottom {
+        let (a, b) = (&before[y * row..][..row], &after[y * row..][..row]);
+        let first = (0..left).find(|x| a[*x] != b[*x]);
+        left = first.unwrap_or(left);
+        let last = (right..row).rfind(|x| a[*x] != b[*x]);
+        right = last.map_or(right, |x| x + 1);
+    }
+    let size = ((right - left) as u32, (bottom - top + 1) as u32);
+    Some(rect(left as u32, top as u32, size.0, size.1))
+}
+
 /// What must be drawn again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Damage {
@@ -184,6 +207,18 @@ mod tests {
             for part in list.into_iter().filter(|part| !is_empty(*part)) {
                 prop_assert!(parts.iter().any(|cover| intersect(*cover, part) == Some(part)));
             }
+        }
+
+        #[test]
+        fn what_differs_is_found(changes in prop::collection::vec((0u32..20, 0u32..10), 0..6)) {
+            let before = vec![7; 200];
+            let mut after = before.clone();
+            for (x, y) in &changes {
+                after[(y * 20 + x) as usize] = 8;
+            }
+            let expected = changes.iter().map(|(x, y)| rect(*x, *y, 1, 1)).reduce(around);
+            prop_assert_eq!(differing(&before, &after, 20), expected);
+            prop_assert_eq!(differing(&before[20..], &after, 20), Some(rect(0, 0, 20, 10)));
         }
 
         #[test]

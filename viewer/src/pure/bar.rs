@@ -26,6 +26,11 @@ impl Bar {
         self.grants.contains(Capability::Control)
     }
 
+    /// The session has begun, and the technician may not look.
+    pub fn is_blind(&self) -> bool {
+        !self.user.is_empty() && !self.grants.contains(Capability::View)
+    }
+
     /// What may be looked at but not touched.
     pub fn is_view_only(&self) -> bool {
         self.grants.contains(Capability::View) && !self.controls()
@@ -107,6 +112,16 @@ mod tests {
         assert!(bar.controls() && !bar.is_view_only());
         bar.grants = Capabilities::NONE;
         assert!(bar.chips().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_seen_without_the_right_to_look() {
+        let mut bar = Bar::default();
+        assert!(!bar.is_blind(), "nothing has begun");
+        bar.user = "mira-pc".into();
+        assert!(bar.is_blind());
+        bar.grants = Capabilities::of(&[Capability::View]);
+        assert!(!bar.is_blind());
     }
 
     #[test]

@@ -1,38 +1,68 @@
-//! The commands that have joined the session.
+//! Who is at the session besides the picture: commands that have joined, and the window's panels.
 
 use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
 use crate::io::local::{ClientId, FromHolder};
+use crate::io::window::{Heard, WindowHandle};
 
 /// What each of them hears.
-#[derive(Default)]
-pub struct Clients(BTreeMap<ClientId, mpsc::UnboundedSender<FromHolder>>);
+pub struct Clients {
+    commands: BTreeMap<ClientId, mpsc::UnboundedSender<FromHolder>>,
+    window: Option<WindowHandle>,
+}
 
 impl Clients {
+    pub fn new(window: Option<WindowHandle>) -> Clients {
+        Clients {
+            commands: BTreeMap::new(),
+            window,
+        }
+    }
+
     pub fn came(&mut self, id: ClientId, hears: mpsc::UnboundedSender<FromHolder>) {
-        self.0.insert(id, hears);
+        self.commands.insert(id, hears);
     }
 
     pub fn left(&mut self, id: ClientId) {
-        self.0.remove(&id);
+        self.commands.remove(&id);
     }
 
+    /// No command has joined.
     pub fn none(&self) -> bool {
-        self.0.is_empty()
+        self.commands.is_empty()
     }
 
     /// Says it to one. One that has just left hears nothing, and nothing is lost by that.
     pub fn tell(&self, id: ClientId, message: FromHolder) {
-        if let Some(hears) = self.0.get(&id) {
-            let _ = hears.send(message);
+        match (id, &self.window) {
+            (ClientId::Window(seat), Some(window)) => {
+                window.heard(Heard::Session(Some(seat), message));
+            }
+            _ => {
+                if let Some(hears) = self.commands.get(&id) {
+                    let _ = hears.send(message);
+                }
+            }
         }
     }
 
     pub fn tell_all(&self, message: &FromHolder) {
-        for hears in self.0.values() {
-            let _ = hears.send(message.clone());
+        self.tell_others(None, message);
+    }
+
+    /// Says it to all but this one.
+    pub fn tell_others(&self, not: Option<ClientId>, message: &FromHolder) {
+        for (id, hears) in &self.commands {
+            if not != Some(*id) {
+                let _ = hears.send(message.clone());
+            }
+        }
+        if let Some(window) = &self.window
+            && !matches!(not, Some(ClientId::Window(_)))
+        {
+            window.heard(Heard::Session(None, message.clone()));
         }
     }
 }

@@ -1,19 +1,22 @@
 //! The window's events: each goes to the panel, the replay or the remote screen, whichever it is meant for.
 
+mod docked;
 mod layout;
 mod mouse;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sightline_ends::content::Input;
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
-use winit::event::{DeviceEvent, DeviceId, ElementState, Ime, KeyEvent, WindowEvent};
+use winit::event::{DeviceEvent, DeviceId, ElementState, Ime, KeyEvent, StartCause, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow};
 use winit::keyboard::Key;
 use winit::window::{Cursor, Fullscreen, Window, WindowId};
 
+use super::docked::Docked;
 use super::event_loop::Wake;
 use super::floats::Floats;
 use super::handle::{Notes, Shared};
@@ -21,9 +24,12 @@ use super::hands::Hands;
 use super::picture::Picture;
 use super::strip::Strip;
 use super::{Did, Ended, Options, WindowError, cursor, keys};
+use crate::pure::area::{Rect, rect};
 use crate::pure::compose;
 use crate::pure::fit::View;
 use crate::pure::keymap::symbol;
+use crate::pure::panels::Panels;
+use crate::pure::panels::dock::Edge;
 
 /// Size of the window until the remote screen's is known.
 const FIRST_SIZE: PhysicalSize<u32> = PhysicalSize::new(1280, 800);
@@ -36,6 +42,12 @@ pub(super) struct App {
     notes: Notes,
     open: Option<Open>,
     hands: Hands,
+    panels: Panels,
+    /// An edge between picture and panels that is being drawn.
+    drawing: Option<Edge>,
+    /// When the panels are to be drawn next, because of what they heard.
+    panels_due: Option<Instant>,
+    panels_drawn: Instant,
     pointer: Option<(f64, f64)>,
     /// A drag that pans instead of reaching the remote screen.
     panning: bool,
@@ -54,8 +66,13 @@ struct Open {
     bar_shows: bool,
     transport: Strip,
     transport_shows: bool,
+    /// Lies over the picture while it may not be seen.
+    cover: Strip,
     end: Option<Strip>,
     floats: Floats,
+    docked: Docked,
+    /// What picture and panels share.
+    room: Rect,
     monitors: Vec<String>,
     /// The remote pointer was last moved by someone else, so it is drawn where it is.
     moved_away: bool,
@@ -74,6 +91,10 @@ impl App {
             notes: Notes::default(),
             open: None,
             hands: Hands::default(),
+            panels: Panels::default(),
+            drawing: None,
+            panels_due: None,
+            panels_drawn: Instant::now(),
             pointer: None,
             panning: false,
             wheel_echo: false,
@@ -104,8 +125,11 @@ impl App {
             bar_shows: !self.full_screen,
             transport: Strip::new(),
             transport_shows: !self.full_screen,
+            cover: Strip::new(),
             end: None,
             floats: Floats::new(),
+            docked: Docked::new(),
+            room: rect(0, 0, 0, 0),
             monitors: Vec::new(),
             moved_away: false,
             native: None,
@@ -129,6 +153,11 @@ impl App {
         !self.options.replay && self.notes.ended.is_none()
     }
 
+    /// Whether the picture is covered: it may not be seen any more, or never might.
+    fn is_blind(&self) -> bool {
+        !self.options.replay && self.notes.bar.is_blind()
+    }
+
     fn take_notes(&mut self, event_loop: &ActiveEventLoop) {
         let Some(notes) = self.shared.notes() else {
             return;
@@ -140,10 +169,11 @@ impl App {
         let allowed = self.is_live() && self.notes.bar.controls();
         if allowed != self.hands.allowed() {
             self.hands.allow(allowed);
-            if let Some(open) = &self.open {
-                open.window.set_ime_allowed(allowed);
-            }
+            self.allow_ime();
             self.dress_pointer();
+        }
+        if self.notes.ended.is_some() {
+            self.panels.end();
         }
         self.run_panels(event_loop);
     }
@@ -151,7 +181,7 @@ impl App {
     /// Shows what changed: layout, panels, picture.
     fn refresh(&mut self, event_loop: &ActiveEventLoop) {
         let shared = self.shared.clone();
-        let allowed = self.hands.allowed();
+        let (allowed, blind) = (self.hands.allowed(), self.is_blind());
         let Some(open) = &mut self.open else {
             return;
         };
@@ -178,6 +208,7 @@ impl App {
             let scale_factor = open.window.scale_factor();
             open.native = Some(cursor::native(event_loop, stage.shape(), scale_factor));
         }
+        open.picture.set_blank(blind);
         open.picture.show_pointer(!allowed || open.moved_away);
         open.picture.absorb(&stage, &changes);
         if let Some(end) = &mut open.end
@@ -205,6 +236,7 @@ impl App {
 
     fn present(&mut self, event_loop: &ActiveEventLoop) {
         let shared = self.shared.clone();
+        let blind = self.is_blind();
         let Some(open) = &mut self.open else {
             return;
         };
@@ -212,12 +244,14 @@ impl App {
             return;
         };
         let overlays = [
+            Some(&open.cover).filter(|_| blind),
             Some(&open.bar).filter(|_| open.bar_shows),
             Some(&open.transport).filter(|_| open.transport_shows && self.options.replay),
             open.end.as_ref(),
         ];
         let floats = open.floats.overlays().filter(|_| open.end.is_none());
         let overlays: Vec<_> = floats
+            .chain(open.docked.overlays(&self.panels))
             .chain(overlays.into_iter().flatten().map(Strip::overlay))
             .collect();
         let circles = open.floats.circles();
@@ -251,6 +285,7 @@ impl App {
                     self.closed(event_loop);
                 }
             }
+            _ if self.panel_key(event_loop, event) => {}
             Some(keysym) if self.options.replay => self.replay_key(keysym, pressed),
             None if self.options.replay => {
                 let letter = event
@@ -285,6 +320,7 @@ impl App {
 
     fn rescaled(&mut self, event_loop: &ActiveEventLoop) {
         self.lay_out();
+        self.run_docked();
         self.run_panels(event_loop);
         self.refresh(event_loop);
     }
@@ -306,9 +342,17 @@ impl ApplicationHandler<Wake> for App {
         self.refresh(event_loop);
     }
 
+    fn new_events(&mut self, event_loop: &ActiveEventLoop, cause: StartCause) {
+        if let StartCause::ResumeTimeReached { .. } = cause {
+            self.draw_heard(event_loop);
+            self.refresh(event_loop);
+        }
+    }
+
     fn user_event(&mut self, event_loop: &ActiveEventLoop, _: Wake) {
         self.shared.awake();
         self.take_notes(event_loop);
+        self.take_heard(event_loop);
         self.refresh(event_loop);
     }
 
@@ -319,10 +363,8 @@ impl ApplicationHandler<Wake> for App {
                 is_synthetic: false,
                 ..
             } => self.key(event_loop, &event),
-            WindowEvent::Ime(Ime::Commit(text)) => {
-                let input = self.hands.committed(text);
-                self.say(input);
-            }
+            WindowEvent::ModifiersChanged(modifiers) => self.modifiers(modifiers.state()),
+            WindowEvent::Ime(Ime::Commit(text)) => self.committed(event_loop, text),
             WindowEvent::CursorMoved { position, .. } => {
                 self.moved(event_loop, Some((position.x, position.y)));
             }
@@ -335,6 +377,7 @@ impl ApplicationHandler<Wake> for App {
                 if self.outcome.is_err() {
                     return event_loop.exit();
                 }
+                self.run_docked();
                 self.run_panels(event_loop);
                 self.refresh(event_loop);
             }

@@ -131,6 +131,7 @@ impl Prompt {
         if open
             .panel
             .run(|ui| act = act.or(panel(ui, digits, complaint)))
+            .is_some()
         {
             open.picture.damage(place);
         }

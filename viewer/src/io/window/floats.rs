@@ -56,11 +56,11 @@ impl Float {
             let mut width = 0.0;
             self.strip
                 .set_place(put(self.strip.place().width.max(8)), scale);
-            changed |= self.strip.run(|ui| width = panel(ui));
+            changed |= self.strip.run(|ui| width = panel(ui)).is_some();
             let place = put((f64::from(width) * scale).ceil() as u32);
             if place != self.strip.place() {
                 self.strip.set_place(place, scale);
-                changed |= self.strip.run(|ui| width = panel(ui));
+                changed |= self.strip.run(|ui| width = panel(ui)).is_some();
             }
         }
         if changed || before != (self.strip.place(), self.opacity) {

@@ -1,5 +1,6 @@
 //! How other threads speak to the window.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use winit::event_loop::EventLoopProxy;
 use super::event_loop::Wake;
 use super::{Bar, Playback};
 use crate::pure::hands_shown::HandsShown;
+use crate::pure::panels::Heard;
 use crate::pure::stage::Stage;
 
 /// For what is on the canvas to be presented, before a long decoding begins that keeps the canvas: about what presenting takes. A window that is
@@ -69,6 +71,12 @@ impl WindowHandle {
         self.0.note(|notes| notes.bar = bar);
     }
 
+    /// Tells the panels.
+    pub fn heard(&self, heard: Heard) {
+        self.0.heard().push_back(heard);
+        self.0.wake();
+    }
+
     /// Says where the replay is.
     pub fn playback(&self, playback: Playback) {
         self.0.note(|notes| notes.playback = playback);
@@ -103,6 +111,8 @@ pub(super) struct Shared {
     seen: Condvar,
     notes: Mutex<Notes>,
     noted: AtomicBool,
+    /// What the panels have not heard yet. A terminal's output is bounded by what they say they took.
+    heard: Mutex<VecDeque<Heard>>,
     /// A wake-up is on its way; further ones would say the same.
     woken: AtomicBool,
     proxy: EventLoopProxy<Wake>,
@@ -116,6 +126,7 @@ impl Shared {
             seen: Condvar::new(),
             notes: Mutex::default(),
             noted: AtomicBool::new(false),
+            heard: Mutex::default(),
             woken: AtomicBool::new(false),
             proxy,
         }
@@ -142,6 +153,15 @@ impl Shared {
         write(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
         self.noted.store(true, Ordering::SeqCst);
         self.wake();
+    }
+
+    fn heard(&self) -> MutexGuard<'_, VecDeque<Heard>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next of what the panels have not heard yet.
+    pub(super) fn next_heard(&self) -> Option<Heard> {
+        self.heard().pop_front()
     }
 
     /// The wake-up arrived; what is said from now on needs another.

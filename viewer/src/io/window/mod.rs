@@ -8,6 +8,7 @@
 mod app;
 mod code;
 mod cursor;
+mod docked;
 mod event_loop;
 mod floats;
 mod handle;
@@ -24,6 +25,7 @@ use sightline_ends::content::Input;
 
 pub use crate::pure::bar::Bar;
 pub use crate::pure::fit::Scale;
+pub use crate::pure::panels::{Ask, Heard};
 pub use crate::pure::playback::{Mark, MarkKind, Playback, ReplayAct};
 pub use code::ask_code;
 pub use handle::WindowHandle;
@@ -51,6 +53,8 @@ pub enum Did {
     Presented { frame: u64 },
     /// The auditor wants something of the replay.
     Replay(ReplayAct),
+    /// A panel wants something done.
+    Panel(Ask),
 }
 
 /// Why the window is gone.

@@ -8,6 +8,7 @@ use sightline_ui::{Palette, palette};
 
 use super::{Bar, ReplayAct};
 use crate::pure::fit::{Choice, Scale, View};
+use crate::pure::panels::{Panel, Panels};
 
 /// Height of the bar, in points.
 pub(super) const BAR_HEIGHT: f64 = 28.0;
@@ -27,6 +28,8 @@ pub(super) enum Act {
     Show(Choice),
     FullScreen,
     Replay(ReplayAct),
+    /// Opens a panel, gives it the keyboard, or closes it.
+    Panel(Panel),
 }
 
 /// What the bar is drawn from.
@@ -36,6 +39,7 @@ pub(super) struct BarState<'a> {
     pub monitors: &'a [String],
     pub full_screen: bool,
     pub replay: bool,
+    pub panels: &'a Panels,
 }
 
 /// Names of the session at the left, what can be done at the right.
@@ -80,8 +84,10 @@ fn names(ui: &mut Ui, colours: &Palette, state: &BarState) {
         };
         chip(ui, word, colours.raised, text);
     }
-    // What is left of the bar goes to the note, or else to who looks: the one text that may be cut short.
-    let last = match &bar.note {
+    // What is left of the bar goes to what the user said, to the note, or else to who looks: the one text that may be cut short.
+    let said = state.panels.chat.newest_unread();
+    let said = said.map(|said| format!("{}: {said}", bar.user));
+    let last = match said.as_ref().or(bar.note.as_ref()) {
         Some(note) => RichText::new(note).color(colours.caution),
         None => RichText::new(technician).color(colours.weak),
     };
@@ -129,8 +135,49 @@ fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act
         }
         ui.label(RichText::new("Monitor").color(colours.weak));
     }
+    if !state.replay {
+        panel_buttons(ui, colours, state.panels, acts);
+    }
     if let Some(time) = state.bar.round_trip_text() {
         ui.label(RichText::new(time).color(colours.weak));
+    }
+}
+
+/// One button for each panel; those that are open are marked, and what is unread is counted.
+fn panel_buttons(ui: &mut Ui, colours: &Palette, panels: &Panels, acts: &mut Vec<Act>) {
+    const PADDING: f32 = 8.0;
+    let font = FontId::proportional(12.0);
+    for panel in Panel::ALL.into_iter().rev() {
+        let unread = match panel {
+            Panel::Chat => panels.chat.unread(),
+            _ => 0,
+        };
+        let text = match unread {
+            0 => panel.title().to_owned(),
+            unread => format!("{} {unread}", panel.title()),
+        };
+        let size = vec2(text_width(ui, &text, &font) + 2.0 * PADDING, ITEM);
+        let (place, response) = ui.allocate_exact_size(size, Sense::click());
+        let fill = match (unread > 0, response.hovered()) {
+            (true, _) => colours.accent,
+            (false, true) => colours.hover,
+            (false, false) => colours.raised,
+        };
+        let ink = if unread > 0 {
+            colours.on_accent
+        } else {
+            colours.text
+        };
+        ui.painter().rect_filled(place, CornerRadius::same(4), fill);
+        write(ui, place, &text, &font, ink);
+        if panels.dock.is_open(panel) {
+            let line = [place.left_bottom(), place.right_bottom()].map(|at| at - vec2(0.0, 1.0));
+            ui.painter()
+                .line_segment(line, Stroke::new(2.0, colours.accent));
+        }
+        if response.clicked() {
+            acts.push(Act::Panel(panel));
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Picture {
     /// The part of the window that the picture may use.
     room: Rect,
     placement: Placement,
+    /// Nothing may be seen, not even what was seen before.
+    blank: bool,
     scaler: Scaler,
     pointer: Pointer,
     damage: Damage,
@@ -52,6 +54,7 @@ impl Picture {
             view,
             room: rect(0, 0, 0, 0),
             placement: view.place((0, 0), &[], rect(0, 0, 0, 0)),
+            blank: false,
             scaler: Scaler::new((0, 0), (0, 0)),
             pointer: Pointer::default(),
             damage: Damage::whole(),
@@ -98,6 +101,13 @@ impl Picture {
         }
     }
 
+    /// Whether the picture is left out.
+    pub(super) fn set_blank(&mut self, blank: bool) {
+        if std::mem::replace(&mut self.blank, blank) != blank {
+            self.damage.add_all();
+        }
+    }
+
     /// Whether the remote pointer is drawn onto the picture.
     pub(super) fn show_pointer(&mut self, shown: bool) {
         self.pointer.shown = shown;
@@ -123,9 +133,8 @@ impl Picture {
     }
 
     fn place(&mut self, stage: &Stage) {
-        let placement = self
-            .view
-            .place(stage.size(), &stage.layout().monitors, self.room);
+        let size = if self.blank { (0, 0) } else { stage.size() };
+        let placement = self.view.place(size, &stage.layout().monitors, self.room);
         if placement == self.placement {
             return;
         }

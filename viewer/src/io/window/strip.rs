@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use egui::{Event, PointerButton, Pos2};
+use egui::{Event, Modifiers, OutputCommand, PointerButton, Pos2};
 use sightline_ui::{Painter, surface_input};
 use winit::event::{ElementState, MouseButton};
 
-use crate::pure::area::{Rect, contains, rect};
+use crate::pure::area::{Rect, contains, differing, rect};
 use crate::pure::compose::Overlay;
 
 /// egui may ask to be run again at once, to settle a layout; not for ever.
@@ -25,8 +25,11 @@ pub(super) struct Strip {
     ground: Vec<u32>,
     events: Vec<Event>,
     pointer: Option<Pos2>,
+    modifiers: Modifiers,
     /// A button went down here and is still held: the pointer belongs to the panel wherever it goes.
     held: bool,
+    /// Text that was copied on the panel.
+    copied: Option<String>,
 }
 
 impl Strip {
@@ -45,7 +48,9 @@ impl Strip {
             ground: Vec::new(),
             events: Vec::new(),
             pointer: None,
+            modifiers: Modifiers::NONE,
             held: false,
+            copied: None,
         }
     }
 
@@ -96,7 +101,7 @@ impl Strip {
             pos,
             button: PointerButton::Primary,
             pressed,
-            modifiers: egui::Modifiers::NONE,
+            modifiers: self.modifiers,
         });
         true
     }
@@ -109,8 +114,23 @@ impl Strip {
         self.held
     }
 
-    /// Runs the panel and says whether it looks different now.
-    pub(super) fn run(&mut self, mut panel: impl FnMut(&mut egui::Ui)) -> bool {
+    /// Something that the next run hears of.
+    pub(super) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    pub(super) fn set_modifiers(&mut self, modifiers: Modifiers) {
+        self.modifiers = modifiers;
+        self.events.push(Event::ModifiersChanged(modifiers));
+    }
+
+    /// What was copied since this was last asked.
+    pub(super) fn take_copied(&mut self) -> Option<String> {
+        self.copied.take()
+    }
+
+    /// Runs the panel; the part of the window in which it looks different now.
+    pub(super) fn run(&mut self, mut panel: impl FnMut(&mut egui::Ui)) -> Option<Rect> {
         let size = (self.place.width, self.place.height);
         let count = size.0 as usize * size.1 as usize;
         std::mem::swap(&mut self.pixels, &mut self.before);
@@ -128,11 +148,21 @@ impl Strip {
                 .paint(&self.ctx, input, size, &mut self.pixels, |ctx| {
                     ctx.root_ui(&mut panel)
                 });
+            for command in painted.platform.commands {
+                if let OutputCommand::CopyText(text) = command {
+                    self.copied = Some(text);
+                }
+            }
             if painted.repaint_after.is_none_or(|delay| !delay.is_zero()) {
                 break;
             }
         }
-        self.pixels != self.before
+        let changed = differing(&self.before, &self.pixels, self.place.width)?;
+        Some(Rect {
+            x: self.place.x + changed.x,
+            y: self.place.y + changed.y,
+            ..changed
+        })
     }
 
     pub(super) fn overlay(&self) -> Overlay<'_> {

@@ -4,6 +4,7 @@ use winit::dpi::PhysicalSize;
 use winit::event_loop::ActiveEventLoop;
 use winit::window::{Cursor, Fullscreen};
 
+use super::super::docked;
 use super::super::panels::{self, Act, BarState};
 use super::super::strip::Strip;
 use super::super::transport;
@@ -83,7 +84,11 @@ impl App {
             end.set_place(place(0, height), scale);
         }
         let room = picture_room((width, height), self.full_screen, above, below);
-        open.picture.set_room(room);
+        let places = self.panels.dock.places(room, scale);
+        open.docked.place(&self.panels, &places, scale);
+        open.picture.set_room(places.picture);
+        open.cover.set_place(places.picture, scale);
+        open.room = room;
         self.show_strips();
     }
 
@@ -126,6 +131,7 @@ impl App {
 
     pub(super) fn draw_panels(&mut self, acts: &mut Vec<Act>) {
         self.open_end();
+        let blind = self.is_blind();
         let Some(open) = &mut self.open else {
             return;
         };
@@ -135,21 +141,27 @@ impl App {
             monitors: &open.monitors,
             full_screen: self.full_screen,
             replay: self.options.replay,
+            panels: &self.panels,
         };
-        if open.bar.run(|ui| panels::bar(ui, &state, acts)) {
-            open.picture.damage(open.bar.place());
+        if let Some(changed) = open.bar.run(|ui| panels::bar(ui, &state, acts)) {
+            open.picture.damage(changed);
+        }
+        if blind
+            && let Some(changed) = open
+                .cover
+                .run(|ui| docked::cover(ui, &self.panels, &self.notes.bar.user))
+        {
+            open.picture.damage(changed);
         }
         if self.options.replay {
             let playback = &self.notes.playback;
-            if open
-                .transport
-                .run(|ui| transport::transport(ui, playback, acts))
-            {
-                open.picture.damage(open.transport.place());
+            let transport = &mut open.transport;
+            if let Some(changed) = transport.run(|ui| transport::transport(ui, playback, acts)) {
+                open.picture.damage(changed);
             }
         }
         if let (Some(end), Some(sentence)) = (&mut open.end, &self.notes.ended)
-            && end.run(|ui| panels::ended(ui, sentence, acts))
+            && end.run(|ui| panels::ended(ui, sentence, acts)).is_some()
         {
             open.picture.damage_all();
         }
@@ -184,6 +196,7 @@ impl App {
             Act::Close => self.closed(event_loop),
             Act::FullScreen => self.set_full_screen(!self.full_screen),
             Act::Replay(act) => (self.did)(Did::Replay(act)),
+            Act::Panel(panel) => self.toggle_panel(panel),
             Act::Scale(scale) => self.change_view(|view| view.scale = scale),
             Act::Show(choice) => self.change_view(|view| view.choice = choice),
         }

@@ -17,16 +17,20 @@ impl App {
     pub(super) fn moved(&mut self, event_loop: &ActiveEventLoop, to: Option<(f64, f64)>) {
         let from = std::mem::replace(&mut self.pointer, to);
         let live = self.is_live();
+        if self.drawing.is_some() {
+            return self.draw_edge(event_loop);
+        }
         let dragging = self.hands.is_dragging() || self.panning;
+        let on_docked = self.moved_over_docked(to.filter(|_| !dragging));
         let Some(open) = &mut self.open else {
             return;
         };
         let panels = Strip::pointer_at;
         let at_panels = to.filter(|_| !dragging);
-        let mut on_panel = false;
+        let mut on_panel = on_docked;
         let mut concerned = false;
         if let Some(end) = &mut open.end {
-            on_panel = panels(end, at_panels);
+            on_panel |= panels(end, at_panels);
             concerned = true;
         } else {
             let strips = [
@@ -91,6 +95,9 @@ impl App {
         button: MouseButton,
         state: ElementState,
     ) {
+        if self.docked_button(event_loop, button, state) {
+            return;
+        }
         let Some(open) = &mut self.open else {
             return;
         };
@@ -121,6 +128,9 @@ impl App {
         {
             return;
         }
+        if self.docked_wheel(event_loop, delta) {
+            return;
+        }
         let Some(open) = &mut self.open else {
             return;
         };
@@ -149,7 +159,13 @@ impl App {
         let over_picture = self
             .pointer
             .is_some_and(|(x, y)| contains(open.picture.placement().placed, x, y));
-        let on_panel = open.bar.has_pointer() || open.transport.has_pointer() || open.end.is_some();
+        let on_panel = open.bar.has_pointer()
+            || open.transport.has_pointer()
+            || open.docked.has_pointer()
+            || open.end.is_some();
+        if let Some(icon) = self.edge_icon() {
+            return open.window.set_cursor(icon);
+        }
         let remote = open.native.as_ref();
         match remote.filter(|_| self.hands.allowed() && over_picture && !on_panel) {
             Some(remote) => open.window.set_cursor(remote.clone()),

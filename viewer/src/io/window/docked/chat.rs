@@ -1,0 +1,154 @@
+//! The chat's panel: the talk, and below it what is being written. Links are text, and nothing opens them.
+
+use egui::{
+    Align2, CornerRadius, FontId, Frame, Label, Margin, Rect, RichText, ScrollArea, Stroke,
+    StrokeKind, TextEdit, Ui, UiBuilder, pos2, vec2,
+};
+use sightline_program::clock::local_time;
+use sightline_ui::Palette;
+
+use super::PanelAct;
+use super::parts::{self, State};
+use crate::pure::panels::chat::{Chat, Line};
+
+/// Height of the field to write in, in points: three lines.
+const FIELD: f32 = 84.0;
+
+pub(super) fn show(ui: &mut Ui, state: &State, chat: &mut Chat, acts: &mut Vec<PanelAct>) {
+    let head = |ui: &mut Ui, colours: &Palette, _: &mut Vec<PanelAct>| {
+        parts::shortcut(ui, colours, state.panel);
+    };
+    parts::panel(ui, state, acts, head, |ui, colours, acts| {
+        let all = ui.max_rect();
+        let middle = pos2(all.right(), all.bottom() - FIELD);
+        let talk = Rect::from_min_max(all.min, middle);
+        let mut inner = ui.new_child(UiBuilder::new().max_rect(talk));
+        inner.set_clip_rect(talk);
+        lines(&mut inner, colours, state, chat);
+        let field = Rect::from_min_max(pos2(all.left(), middle.y), all.max);
+        let mut inner = ui.new_child(UiBuilder::new().max_rect(field));
+        write(&mut inner, colours, state, chat, acts);
+    });
+}
+
+fn lines(ui: &mut Ui, colours: &Palette, state: &State, chat: &Chat) {
+    if chat.lines().next().is_none() {
+        let words = format!(
+            "Nothing was said yet. The user of\n{} reads what you write here.",
+            state.computer
+        );
+        return parts::empty(ui, colours, &words);
+    }
+    let area = ScrollArea::vertical()
+        .stick_to_bottom(true)
+        .auto_shrink(false);
+    area.show(ui, |ui| {
+        Frame::new().inner_margin(parts::MARGIN).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 3.0;
+            for line in chat.lines() {
+                message(ui, colours, state, line);
+            }
+        });
+    });
+}
+
+fn message(ui: &mut Ui, colours: &Palette, state: &State, line: &Line) {
+    let who = if line.own { "You" } else { state.computer };
+    let ink = if line.own {
+        colours.weak
+    } else {
+        colours.accent
+    };
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(who).size(11.0).color(ink).strong());
+        if let Some(at) = line.at_ms {
+            let time = local_time(at);
+            let time = time.get(11..16).unwrap_or_default().to_owned();
+            ui.label(RichText::new(time).size(11.0).color(colours.weak));
+        }
+    });
+    let (fill, text) = match line.own {
+        true => (colours.raised, colours.text),
+        false => (colours.hover, colours.text),
+    };
+    let bubble = Frame::new()
+        .fill(fill)
+        .corner_radius(CornerRadius::same(5))
+        .inner_margin(Margin::symmetric(9, 5));
+    bubble.show(ui, |ui| {
+        ui.set_max_width(ui.available_width() - 4.0);
+        let text = RichText::new(&line.text).color(text);
+        ui.add(Label::new(text).wrap().selectable(true));
+    });
+    ui.add_space(5.0);
+}
+
+fn write(ui: &mut Ui, colours: &Palette, state: &State, chat: &mut Chat, acts: &mut Vec<PanelAct>) {
+    let place = ui.max_rect();
+    ui.painter().line_segment(
+        [place.left_top(), place.right_top()],
+        Stroke::new(1.0, colours.line),
+    );
+    let inside = place.shrink2(vec2(12.0, 10.0));
+    let button = Rect::from_min_max(inside.max - vec2(54.0, 24.0), inside.max);
+    let too_many = chat.too_many();
+    let ready = !chat.draft.trim().is_empty() && too_many == 0;
+    let ink = if ready {
+        colours.on_accent
+    } else {
+        colours.weak
+    };
+    let send = egui::Button::new(RichText::new("Send").color(ink))
+        .fill(if ready {
+            colours.accent
+        } else {
+            colours.raised
+        })
+        .stroke(Stroke::NONE);
+    if ui.put(button, send).clicked() && ready {
+        acts.push(PanelAct::SendChat);
+    }
+    if too_many > 0 {
+        let words = format!("{too_many} too\nmany");
+        let (at, font) = (
+            button.right_top() - vec2(0.0, 5.0),
+            FontId::proportional(11.0),
+        );
+        ui.painter()
+            .text(at, Align2::RIGHT_BOTTOM, words, font, colours.danger);
+    }
+    let field = Rect::from_min_max(inside.min, pos2(button.left() - 8.0, inside.max.y));
+    draft(ui, colours, field, state, chat);
+}
+
+/// The field that is written in; it scrolls when there is more than it has room for.
+fn draft(ui: &mut Ui, colours: &Palette, place: Rect, state: &State, chat: &mut Chat) {
+    let outline = if state.focused {
+        colours.accent
+    } else {
+        colours.line
+    };
+    let painter = ui.painter();
+    let corner = CornerRadius::same(4);
+    painter.rect_filled(place, corner, ui.visuals().extreme_bg_color);
+    painter.rect_stroke(place, corner, Stroke::new(1.0, outline), StrokeKind::Inside);
+    let inside = place.shrink2(vec2(7.0, 5.0));
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(inside));
+    inner.set_clip_rect(inside.expand(1.0));
+    let area = ScrollArea::vertical().auto_shrink(false);
+    area.show(&mut inner, |ui| {
+        let field = TextEdit::multiline(&mut chat.draft)
+            .id_salt("draft")
+            .frame(Frame::NONE)
+            .desired_rows(3)
+            .desired_width(inside.width())
+            .hint_text("Write to the user; Enter sends")
+            .show(ui);
+        let response = field.response.response;
+        if state.focused && !response.has_focus() {
+            response.request_focus();
+        } else if !state.focused && response.has_focus() {
+            response.surrender_focus();
+        }
+    });
+}
