@@ -11,6 +11,7 @@ mod guard;
 mod history;
 mod joining;
 mod lost;
+mod panels;
 mod picture;
 mod replay;
 mod session;

@@ -7,6 +7,7 @@ pub mod display;
 pub mod false_relay;
 pub mod glass;
 pub mod hostile;
+pub mod letters;
 pub mod measure;
 pub mod memory;
 pub mod program;

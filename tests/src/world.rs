@@ -235,6 +235,7 @@ impl World {
             ("DISPLAY", display.map_or("", Display::name)),
             ("SIGHTLINE_LOG", "debug,winit=error"),
             ("XDG_RUNTIME_DIR", &self.runtime_dir()?),
+            ("HOME", &self.technician_home()?.display().to_string()),
         ];
         let all = [&["connect", "--code", "-"], args].concat();
         let mut viewer = Program::start("sightline", &os(&all), &environment, &log)?;
@@ -249,6 +250,13 @@ impl World {
         let folder = self.folder.join("run");
         std::fs::create_dir_all(&folder)?;
         Ok(folder.display().to_string())
+    }
+
+    /// Where the technician's own files are.
+    pub fn technician_home(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.folder.join("technician-home");
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder.canonicalize()?)
     }
 
     /// `sightline ARGS --json`, a command of the technician that joins a running session.

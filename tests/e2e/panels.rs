@@ -1,0 +1,89 @@
+//! The panels of the viewer's window, worked by hands and read by eyes.
+
+mod chat;
+mod facts;
+mod terminal;
+
+use std::time::Duration;
+
+use sightline_tests::display::Display;
+use sightline_tests::letters;
+use sightline_tests::program::Program;
+use sightline_tests::stage::{KEY, Stage, focus};
+use sightline_tests::world::{Agent, SOON, Setting};
+
+/// Keysyms that hands press.
+mod symbol {
+    pub const CONTROL: u32 = 0xffe3;
+    pub const ALT: u32 = 0xffe9;
+    pub const SHIFT: u32 = 0xffe1;
+}
+
+/// A session in a window, with these rights.
+struct Scene {
+    // Order matters: programs end before their displays.
+    viewer: Program,
+    agent: Agent,
+    stage: Stage,
+}
+
+impl Scene {
+    fn set(ask: &str) -> anyhow::Result<Scene> {
+        let setting = Setting {
+            tier: Some(3),
+            ..Setting::default()
+        };
+        let mut stage = Stage::with(setting)?;
+        let mut agent = stage.world.share(&stage.user, &[])?;
+        let code = agent.code.clone();
+        let mut viewer = stage
+            .world
+            .connect(&stage.technician, &code, &["--ask", ask])?;
+        agent.answer("y")?;
+        viewer.events.wait("granted", SOON)?;
+        let window = stage.technician.wait_window("Sightline", SOON)?;
+        if ask.contains("view") {
+            stage.pad_is_seen()?;
+        }
+        focus(&stage.technician, window)?;
+        Ok(Scene {
+            viewer,
+            agent,
+            stage,
+        })
+    }
+
+    fn technician(&self) -> &Display {
+        &self.stage.technician
+    }
+
+    /// Ctrl+Alt+Shift and a letter.
+    fn call(&self, letter: char) -> anyhow::Result<()> {
+        let display = self.technician();
+        let held = [symbol::CONTROL, symbol::ALT, symbol::SHIFT];
+        for key in held {
+            display.key(key, true)?;
+        }
+        display.key(letter as u32, true)?;
+        display.key(letter as u32, false)?;
+        for key in held {
+            display.key(key, false)?;
+        }
+        // The window hears of it in its turn; what is typed next comes after.
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(())
+    }
+
+    fn types(&self, text: &str) -> anyhow::Result<()> {
+        self.technician().type_text(text, KEY)
+    }
+
+    fn takes_back(&mut self, right: &str) -> anyhow::Result<()> {
+        self.agent.terminal.type_line(&format!("/take {right}"))
+    }
+
+    /// Keeps what the technician sees, where a person wants to look at it.
+    fn picture(&self, name: &str) -> anyhow::Result<()> {
+        letters::keep(self.technician(), name)
+    }
+}
