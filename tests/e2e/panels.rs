@@ -2,6 +2,7 @@
 
 mod chat;
 mod facts;
+mod files;
 mod terminal;
 
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use egui::style::WidgetVisuals;
 use egui::{
-    Color32, CornerRadius, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme, Visuals,
-    vec2,
+    Color32, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, Style, TextStyle,
+    Theme, Visuals, vec2,
 };
 
 /// The colours of one theme.
@@ -70,6 +70,9 @@ fn of(theme: Theme) -> Palette {
     }
 }
 
+/// Two clicks within this time are one of two, in seconds: as desktops have it.
+const DOUBLE_CLICK: f64 = 0.5;
+
 /// Gives `ctx` our look, in both themes.
 pub fn theme(ctx: &egui::Context) {
     for theme in [Theme::Dark, Theme::Light] {
@@ -78,7 +81,25 @@ pub fn theme(ctx: &egui::Context) {
             measures(style);
         });
     }
-    ctx.options_mut(|options| options.zoom_with_keyboard = false);
+    ctx.options_mut(|options| {
+        options.zoom_with_keyboard = false;
+        options.input_options.max_double_click_delay = DOUBLE_CLICK;
+    });
+    ctx.set_fonts(fonts());
+}
+
+/// egui's own; what the one for text lacks (arrows, lines, Greek and Cyrillic of all kinds) comes from the one for terminals.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let terminals = fonts.families.get(&FontFamily::Monospace);
+    let terminals = terminals.cloned().unwrap_or_default();
+    let text = fonts.families.entry(FontFamily::Proportional).or_default();
+    for font in terminals {
+        if !text.contains(&font) {
+            text.push(font);
+        }
+    }
+    fonts
 }
 
 fn measures(style: &mut Style) {

@@ -4,6 +4,7 @@ mod docked;
 mod layout;
 mod mouse;
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,6 +46,8 @@ pub(super) struct App {
     panels: Panels,
     /// An edge between picture and panels that is being drawn.
     drawing: Option<Edge>,
+    /// Files that were dropped onto the window; each comes by itself.
+    dropped: Vec<PathBuf>,
     /// When the panels are to be drawn next, because of what they heard.
     panels_due: Option<Instant>,
     panels_drawn: Instant,
@@ -93,6 +96,7 @@ impl App {
             hands: Hands::default(),
             panels: Panels::default(),
             drawing: None,
+            dropped: Vec::new(),
             panels_due: None,
             panels_drawn: Instant::now(),
             pointer: None,
@@ -363,6 +367,7 @@ impl ApplicationHandler<Wake> for App {
                 is_synthetic: false,
                 ..
             } => self.key(event_loop, &event),
+            WindowEvent::DroppedFile(path) => self.dropped.push(path),
             WindowEvent::ModifiersChanged(modifiers) => self.modifiers(modifiers.state()),
             WindowEvent::Ime(Ime::Commit(text)) => self.committed(event_loop, text),
             WindowEvent::CursorMoved { position, .. } => {
@@ -391,6 +396,10 @@ impl ApplicationHandler<Wake> for App {
             WindowEvent::CloseRequested => self.closed(event_loop),
             _ => {}
         }
+    }
+
+    fn about_to_wait(&mut self, event_loop: &ActiveEventLoop) {
+        self.take_dropped(event_loop);
     }
 
     fn device_event(&mut self, _: &ActiveEventLoop, _: DeviceId, event: DeviceEvent) {

@@ -7,15 +7,18 @@
 pub mod chat;
 pub mod dock;
 pub mod facts;
+pub mod files;
 pub mod rights;
 pub mod terminal;
 
+use sightline_ends::content::{Listed, PathBytes};
 use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::commands::{FromCommand, FromHolder, Seat};
 use chat::Chat;
 use dock::{Dock, Edge};
 use facts::FactsPanel;
+use files::Files;
 use rights::Rights;
 use terminal::Terminals;
 
@@ -23,6 +26,7 @@ use terminal::Terminals;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Panel {
     Terminal,
+    Files,
     Chat,
     Facts,
 }
@@ -34,6 +38,8 @@ pub enum Ask {
     Session(Seat, FromCommand),
     /// By this computer: a file in the technician's folder.
     Save { name: String, text: String },
+    /// By this computer: what is in this folder? Empty: the technician's home.
+    ListHere(PathBytes),
 }
 
 impl Ask {
@@ -49,14 +55,17 @@ pub enum Heard {
     Session(Option<Seat>, FromHolder),
     /// What became of [`Ask::Save`]: where it is, or why it is not.
     Saved(Result<String, String>),
+    /// What came of [`Ask::ListHere`]: the whole path and what is there, or why it is not told.
+    ListedHere(Result<(PathBytes, Vec<Listed>), String>),
 }
 
 impl Panel {
-    pub const ALL: [Panel; 3] = [Panel::Terminal, Panel::Chat, Panel::Facts];
+    pub const ALL: [Panel; 4] = [Panel::Terminal, Panel::Files, Panel::Chat, Panel::Facts];
 
     pub fn title(self) -> &'static str {
         match self {
             Panel::Terminal => "Terminal",
+            Panel::Files => "Files",
             Panel::Chat => "Chat",
             Panel::Facts => "Facts",
         }
@@ -67,6 +76,7 @@ impl Panel {
     pub fn letter(self) -> char {
         match self {
             Panel::Terminal => 't',
+            Panel::Files => 'f',
             Panel::Chat => 'c',
             Panel::Facts => 'i',
         }
@@ -76,6 +86,7 @@ impl Panel {
     pub fn needs(self) -> Option<Capability> {
         match self {
             Panel::Terminal => Some(Capability::Shell),
+            Panel::Files => Some(Capability::Files),
             Panel::Facts => Some(Capability::View),
             Panel::Chat => None,
         }
@@ -84,7 +95,7 @@ impl Panel {
     /// The side of the picture at which it is.
     pub fn edge(self) -> Edge {
         match self {
-            Panel::Terminal => Edge::Below,
+            Panel::Terminal | Panel::Files => Edge::Below,
             Panel::Chat | Panel::Facts => Edge::Right,
         }
     }
@@ -98,6 +109,7 @@ pub struct Panels {
     pub terminals: Terminals,
     pub chat: Chat,
     pub facts: FactsPanel,
+    pub files: Files,
     focus: Option<Panel>,
     asks: Vec<Ask>,
 }
@@ -133,6 +145,10 @@ impl Panels {
                 let ask = self.terminals.open();
                 self.ask([ask]);
             }
+            Panel::Files if can => {
+                let asks = self.files.open();
+                self.ask(asks);
+            }
             Panel::Facts if can => {
                 let ask = self.facts.open();
                 self.ask(ask);
@@ -159,6 +175,16 @@ impl Panels {
         }
     }
 
+    /// Files were dropped onto the window.
+    pub fn dropped(&mut self, paths: Vec<PathBytes>) {
+        let was_open = self.dock.is_open(Panel::Files);
+        self.open(Panel::Files);
+        if self.rights.lack(Capability::Files).is_none() {
+            let asks = self.files.send(paths, was_open);
+            self.ask(asks);
+        }
+    }
+
     fn looked(&mut self) {
         self.chat.see(self.dock.is_open(Panel::Chat));
         // One panel may have taken the place of another.
@@ -172,6 +198,10 @@ impl Panels {
             self.terminals
                 .end_all("the user has taken back the right to run commands");
         }
+        if !allowed.contains(Capability::Files) {
+            self.files
+                .end_all("the user has taken back the right to copy files");
+        }
         if !allowed.contains(Capability::View) {
             self.facts.end();
         }
@@ -181,6 +211,7 @@ impl Panels {
     pub fn end(&mut self) {
         self.rights.end();
         self.terminals.end_all("the session is over");
+        self.files.end_all("the session is over");
         self.facts.end();
     }
 
@@ -192,6 +223,12 @@ impl Panels {
                 let ask = self.terminals.hear(seat, message);
                 self.ask(ask);
             }
+            Heard::Session(Some(Seat::Transfer(seat)), message) => {
+                let asks = self.files.hear_transfer(seat, message);
+                self.ask(asks);
+            }
+            Heard::Session(Some(Seat::Folder), message) => self.files.hear_folder(message),
+            Heard::ListedHere(listed) => self.files.hear_here(listed),
             Heard::Session(_, message) => {
                 self.chat.hear(&message, now_ms);
                 self.facts.hear(message);
@@ -253,6 +290,17 @@ mod tests {
         assert_eq!(panels.focus(), Some(Panel::Facts));
         panels.set_focus(Some(Panel::Chat));
         assert_eq!(panels.focus(), None, "facts have taken its place");
+    }
+
+    #[test]
+    fn what_is_dropped_is_sent_if_that_is_allowed() {
+        let mut panels = allowed(&[Capability::View]);
+        panels.dropped(vec!["/tmp/x".into()]);
+        assert!(panels.take_asks().is_empty() && panels.dock.is_open(Panel::Files));
+        let mut panels = allowed(&[Capability::Files]);
+        panels.dropped(vec!["/tmp/x".into()]);
+        let sent = |ask: &Ask| matches!(ask, Ask::Session(_, FromCommand::SendFiles(_)));
+        assert!(panels.take_asks().iter().any(sent));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The panels beside the picture: who has the keyboard, where the edges are, when they are drawn.
 
+use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
 use sightline_program::clock::unix_ms;
@@ -169,6 +170,20 @@ impl App {
             }
             None => event_loop.set_control_flow(ControlFlow::Wait),
         }
+    }
+
+    /// Files from the desktop, all that came at once.
+    pub(super) fn take_dropped(&mut self, event_loop: &ActiveEventLoop) {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped.is_empty() || !self.has_panels() {
+            return;
+        }
+        let paths = dropped
+            .into_iter()
+            .map(|path| path.into_os_string().into_vec());
+        self.panels.dropped(paths.collect());
+        self.dock_changed();
+        self.refresh(event_loop);
     }
 
     fn edge_at(&self, at: Option<(f64, f64)>) -> Option<Edge> {

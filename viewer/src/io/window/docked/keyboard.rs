@@ -5,6 +5,7 @@ use winit::event::{ElementState, KeyEvent};
 use winit::keyboard::{Key as WinitKey, NamedKey};
 
 use crate::pure::keymap::Sign;
+use crate::pure::panels::files::Key as FilesKey;
 use crate::pure::terminal::keys::Held;
 
 /// What a person at a terminal wants of the panel, as in other terminals.
@@ -98,6 +99,31 @@ pub(super) fn events(event: &KeyEvent, held: Held, pasted: Option<String>) -> Ve
         events.push(Event::Text(text.to_string()));
     }
     events
+}
+
+/// What a key means in the files' panel.
+pub(super) fn files_key(event: &KeyEvent, held: Held) -> Option<FilesKey> {
+    let named = match &event.logical_key {
+        WinitKey::Named(named) => named,
+        WinitKey::Character(_) if held.ctrl && is_letter(event, "a") => {
+            return Some(FilesKey::ChooseAll);
+        }
+        _ => return None,
+    };
+    Some(match named {
+        NamedKey::ArrowUp => FilesKey::Up,
+        NamedKey::ArrowDown => FilesKey::Down,
+        NamedKey::PageUp => FilesKey::PageUp,
+        NamedKey::PageDown => FilesKey::PageDown,
+        NamedKey::Home => FilesKey::First,
+        NamedKey::End => FilesKey::Last,
+        NamedKey::Enter => FilesKey::Open,
+        NamedKey::Backspace => FilesKey::Above,
+        NamedKey::Space | NamedKey::Insert => FilesKey::Choose,
+        NamedKey::Tab => FilesKey::Switch,
+        NamedKey::F5 => FilesKey::Copy,
+        _ => return None,
+    })
 }
 
 fn key(key: &WinitKey) -> Option<Key> {

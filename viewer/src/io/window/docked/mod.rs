@@ -5,6 +5,7 @@
 mod chat;
 mod clipboard;
 mod facts;
+mod files;
 mod keyboard;
 mod parts;
 mod terminal;
@@ -20,10 +21,11 @@ use super::strip::Strip;
 use crate::pure::area::Rect;
 use crate::pure::compose::Overlay;
 use crate::pure::panels::dock::Places;
-use crate::pure::panels::{Panel, Panels};
+use crate::pure::panels::{Ask, Panel, Panels};
 use crate::pure::terminal::cells::Place;
 use crate::pure::terminal::keys::Held;
 use clipboard::Clipboard;
+pub(super) use files::FileAct;
 pub(super) use keyboard::letter;
 
 /// Points that a panel's contents move when the wheel turns by a notch: three lines of text.
@@ -55,6 +57,7 @@ pub(super) enum PanelAct {
     SendChat,
     AskFacts,
     SaveFacts,
+    File(FileAct),
 }
 
 /// All panels that were opened, and where they are.
@@ -180,6 +183,7 @@ impl Docked {
     pub(super) fn key(&mut self, panels: &mut Panels, event: &KeyEvent) {
         match panels.focus() {
             Some(Panel::Terminal) => self.terminal_key(panels, event),
+            Some(Panel::Files) => self.files_key(panels, event),
             Some(panel) => self.text_key(panels, panel, event),
             None => {}
         }
@@ -216,6 +220,14 @@ impl Docked {
                 .collect(),
         };
         panels.ask(asks);
+    }
+
+    fn files_key(&self, panels: &mut Panels, event: &KeyEvent) {
+        let pressed = event.state == ElementState::Pressed;
+        if let Some(key) = keyboard::files_key(event, self.held).filter(|_| pressed) {
+            let asks = panels.files.key(key);
+            panels.ask(asks);
+        }
     }
 
     fn copy_selected(&mut self, panels: &Panels) {
@@ -301,6 +313,7 @@ impl Docked {
             };
             changed.extend(strip.run(|ui| match panel {
                 Panel::Terminal => terminal::show(ui, &state, &panels.terminals, acts),
+                Panel::Files => files::show(ui, &state, &panels.files, acts),
                 Panel::Chat => chat::show(ui, &state, &mut panels.chat, acts),
                 Panel::Facts => facts::show(ui, &state, &panels.facts, acts),
             }));
@@ -338,6 +351,10 @@ impl Docked {
                 let ask = panels.chat.send(unix_ms());
                 panels.ask(ask);
             }
+            PanelAct::File(act) => {
+                let asks = file_act(panels, act);
+                panels.ask(asks);
+            }
             PanelAct::AskFacts => {
                 let ask = panels.facts.ask();
                 panels.ask(ask);
@@ -354,4 +371,39 @@ impl Docked {
         open.filter(|(panel, _)| panels.dock.is_open(**panel))
             .map(|(_, strip)| strip.overlay())
     }
+}
+
+/// What a person did with files.
+fn file_act(panels: &mut Panels, act: FileAct) -> Vec<Ask> {
+    let files = &mut panels.files;
+    let one = match act {
+        FileAct::Choose(side, row, as_well, through) => {
+            files.choose(side, row, as_well, through);
+            None
+        }
+        FileAct::Enter(side, row) => files.enter(side, row),
+        FileAct::Above(side) => files.above(side),
+        FileAct::Refresh(side) => files.refresh(side),
+        FileAct::Hidden(side, hidden) => files.show_hidden(side, hidden),
+        FileAct::Activate(side) => {
+            files.activate(side);
+            None
+        }
+        FileAct::Copy(side) => return files.copy(side, None),
+        FileAct::Drag(side) => {
+            files.drag(Some(side));
+            None
+        }
+        FileAct::Drop(over) => {
+            let from = files.dragged();
+            files.drag(None);
+            return match (from, over) {
+                (Some(from), Some(into)) => files.copy(from, into),
+                _ => Vec::new(),
+            };
+        }
+        FileAct::Collide(seat, collision) => files.collide(seat, collision),
+        FileAct::Stop(seat) => files.stop(seat),
+    };
+    one.into_iter().collect()
 }
