@@ -11,6 +11,7 @@ mod cursor;
 mod docked;
 mod event_loop;
 mod floats;
+mod fonts;
 mod handle;
 mod hands;
 mod keys;

@@ -36,6 +36,7 @@ impl Strip {
     pub(super) fn new() -> Strip {
         let ctx = egui::Context::default();
         sightline_ui::theme(&ctx);
+        super::fonts::provide(&ctx);
         ctx.set_theme(egui::Theme::Dark); // beside someone else's screen, bright panels would glare
         Strip {
             ctx,
