@@ -1,5 +1,6 @@
 //! The panels of the viewer's window, worked by hands and read by eyes.
 
+mod beside;
 mod chat;
 mod facts;
 mod files;
@@ -30,11 +31,16 @@ struct Scene {
 
 impl Scene {
     fn set(ask: &str) -> anyhow::Result<Scene> {
+        Scene::on(Display::start(1024, 700)?, ask)
+    }
+
+    /// With this desktop for the user.
+    fn on(user: Display, ask: &str) -> anyhow::Result<Scene> {
         let setting = Setting {
             tier: Some(3),
             ..Setting::default()
         };
-        let mut stage = Stage::with(setting)?;
+        let mut stage = Stage::on(user, setting)?;
         let mut agent = stage.world.share(&stage.user, &[])?;
         let code = agent.code.clone();
         let mut viewer = stage
@@ -71,6 +77,13 @@ impl Scene {
             display.key(key, false)?;
         }
         // The window hears of it in its turn; what is typed next comes after.
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(())
+    }
+
+    /// A click, which the window manager looks at before the window does; keys do not wait for it.
+    fn clicks(&self, x: i32, y: i32) -> anyhow::Result<()> {
+        self.technician().click(x, y, 1)?;
         std::thread::sleep(Duration::from_millis(200));
         Ok(())
     }

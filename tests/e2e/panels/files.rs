@@ -104,7 +104,7 @@ fn files_go_both_ways_between_two_panes() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn drag(display: &Display, from: (i32, i32), to: (i32, i32)) -> anyhow::Result<()> {
+pub fn drag(display: &Display, from: (i32, i32), to: (i32, i32)) -> anyhow::Result<()> {
     use x11rb::protocol::xproto::{BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT};
     let pause = || std::thread::sleep(std::time::Duration::from_millis(40));
     display.move_to(from.0, from.1)?;

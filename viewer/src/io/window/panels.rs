@@ -19,6 +19,9 @@ pub(super) const TRANSPORT_HEIGHT: f64 = 32.0;
 /// Height of chips and buttons on the bar, in points.
 pub(super) const ITEM: f32 = 20.0;
 
+/// Narrower bars have signs instead of words on their buttons, in points.
+const WITH_WORDS: f32 = 840.0;
+
 /// What a person did on a panel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Act {
@@ -48,6 +51,8 @@ pub(super) fn bar(ui: &mut Ui, state: &BarState, acts: &mut Vec<Act>) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             controls(ui, colours, state, acts);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                // What there is no room for is cut off, not written over the buttons.
+                ui.set_clip_rect(ui.max_rect());
                 names(ui, colours, state);
             });
         });
@@ -112,10 +117,11 @@ fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act
     {
         acts.push(act);
     }
-    let screen = if state.full_screen {
-        "Leave full screen"
-    } else {
-        "Full screen"
+    let narrow = is_narrow(ui);
+    let screen = match (narrow, state.full_screen) {
+        (true, _) => "⛶",
+        (false, true) => "Leave full screen",
+        (false, false) => "Full screen",
     };
     if button(ui, screen).clicked() {
         acts.push(Act::FullScreen);
@@ -138,8 +144,23 @@ fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act
     if !state.replay {
         panel_buttons(ui, colours, state.panels, acts);
     }
-    if let Some(time) = state.bar.round_trip_text() {
+    if let Some(time) = state.bar.round_trip_text().filter(|_| !narrow) {
         ui.label(RichText::new(time).color(colours.weak));
+    }
+}
+
+/// Whether the bar has no room for words on all buttons.
+fn is_narrow(ui: &Ui) -> bool {
+    ui.ctx().content_rect().width() < WITH_WORDS
+}
+
+/// What stands for a panel's name where there is no room for it.
+fn sign(panel: Panel) -> &'static str {
+    match panel {
+        Panel::Terminal => ">_",
+        Panel::Files => "📁",
+        Panel::Chat => "💬",
+        Panel::Facts => "ℹ",
     }
 }
 
@@ -147,14 +168,16 @@ fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act
 fn panel_buttons(ui: &mut Ui, colours: &Palette, panels: &Panels, acts: &mut Vec<Act>) {
     const PADDING: f32 = 8.0;
     let font = FontId::proportional(12.0);
+    let narrow = is_narrow(ui);
     for panel in Panel::ALL.into_iter().rev() {
         let unread = match panel {
             Panel::Chat => panels.chat.unread(),
             _ => 0,
         };
+        let name = if narrow { sign(panel) } else { panel.title() };
         let text = match unread {
-            0 => panel.title().to_owned(),
-            unread => format!("{} {unread}", panel.title()),
+            0 => name.to_owned(),
+            unread => format!("{name} {unread}"),
         };
         let size = vec2(text_width(ui, &text, &font) + 2.0 * PADDING, ITEM);
         let (place, response) = ui.allocate_exact_size(size, Sense::click());

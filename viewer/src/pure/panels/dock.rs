@@ -10,8 +10,9 @@ const BELOW: f64 = 300.0;
 /// Smallest sizes, in points: a line of words, a few lines of a terminal.
 const LEAST_RIGHT: f64 = 220.0;
 const LEAST_BELOW: f64 = 120.0;
-/// The share of the window that a panel takes at most.
+/// The share of the window that a panel takes at most; and as long as nobody has drawn it wider.
 const LARGEST: f64 = 0.75;
+const LARGEST_AT_FIRST: f64 = 0.5;
 /// How far from a panel's edge it can be taken to draw it wider, in points.
 const GRIP: f64 = 5.0;
 
@@ -29,6 +30,8 @@ pub struct Dock {
     below: Option<Panel>,
     width: f64,
     height: f64,
+    /// A person has drawn this edge: right, below.
+    drawn: (bool, bool),
 }
 
 /// Places in the window, in pixels.
@@ -55,6 +58,7 @@ impl Default for Dock {
             below: None,
             width: RIGHT,
             height: BELOW,
+            drawn: (false, false),
         }
     }
 }
@@ -86,16 +90,17 @@ impl Dock {
 
     /// Divides `room`. A window that is small gives its panels less than they wish.
     pub fn places(&self, room: Rect, scale: f64) -> Places {
-        let share = |wish: f64, least: f64, all: u32| {
-            let most = (f64::from(all) * LARGEST).max(0.0);
+        let share = |wish: f64, least: f64, all: u32, drawn: bool| {
+            let largest = if drawn { LARGEST } else { LARGEST_AT_FIRST };
+            let most = f64::from(all) * largest;
             (wish.max(least) * scale).min(most).round() as u32
         };
         let width = match self.right {
-            Some(_) => share(self.width, LEAST_RIGHT, room.width),
+            Some(_) => share(self.width, LEAST_RIGHT, room.width, self.drawn.0),
             None => 0,
         };
         let height = match self.below {
-            Some(_) => share(self.height, LEAST_BELOW, room.height),
+            Some(_) => share(self.height, LEAST_BELOW, room.height, self.drawn.1),
             None => 0,
         };
         let (left, above) = (room.width - width, room.height - height);
@@ -125,10 +130,12 @@ impl Dock {
         let (right, bottom) = (room.x + room.width, room.y + room.height);
         match edge {
             Edge::Right => {
+                self.drawn.0 = true;
                 let wish = (f64::from(right) - x) / scale;
                 self.width = wish.min(most(room.width)).max(LEAST_RIGHT);
             }
             Edge::Below => {
+                self.drawn.1 = true;
                 let wish = (f64::from(bottom) - y) / scale;
                 self.height = wish.min(most(room.height)).max(LEAST_BELOW);
             }
@@ -159,10 +166,10 @@ mod tests {
         assert_eq!(places.below, rect(0, 500, 860, 300));
         // At twice the density the same is twice as many pixels.
         assert_eq!(dock.places(ROOM, 2.0).right.width, 680);
-        // A window that is too small keeps a quarter for the picture.
+        // A window that is too small keeps half of each length for the picture, or what a person leaves of it.
         assert_eq!(
             dock.places(rect(0, 28, 200, 100), 1.0).picture,
-            rect(0, 28, 50, 25)
+            rect(0, 28, 100, 50)
         );
     }
 

@@ -86,7 +86,16 @@ fn body(ui: &mut Ui, colours: &Palette, state: &State, tab: &Tab, acts: &mut Vec
     let room = (inside.size() / cell.size).floor();
     acts.push(PanelAct::TerminalSize(room.x as u16, room.y as u16));
     let painter = ui.painter().with_clip_rect(all);
-    paint(&painter, &cell, inside.min, tab, state.focused);
+    // What is said at the foot covers no line that was written.
+    let rows = f32::from(tab.view().cursor_position().0 + 1);
+    let covered = rows * cell.size.y + foot_height - inside.height();
+    let origin = inside.min - vec2(0.0, covered.max(0.0));
+    let origin = if foot_height > 0.0 {
+        origin
+    } else {
+        inside.min
+    };
+    paint(&painter, &cell, origin, tab, state.focused);
     select(ui, &cell, inside, tab, acts);
     scroll_mark(ui, colours, all, tab);
     if let Some(text) = foot {
