@@ -134,6 +134,33 @@ fn several_terminals_with_programs_that_fill_the_screen() -> anyhow::Result<()> 
     Ok(())
 }
 
+#[test]
+fn a_flood_stops_at_once_and_the_picture_goes_on() -> anyhow::Result<()> {
+    let mut scene = Scene::set("view,control,shell")?;
+    scene.call('t')?;
+    scene.agent.terminal.events.wait("shell_opened", SOON)?;
+    scene.types("PS1='ready: '; clear\n")?;
+    letters::wait(scene.technician(), "ready:", &terminal(), SOON)?;
+    scene.types("yes a flood of words that nobody reads\n")?;
+    letters::wait(scene.technician(), "a flood of words", &terminal(), SOON)?;
+    // The desktop changes meanwhile, and that is seen.
+    const SKY: u32 = 0x0012_3456;
+    scene.stage.user.run("xsetroot", &["-solid", "#123456"])?;
+    let seen = |display: &Display| Ok(display.screenshot()?.pixels.contains(&SKY));
+    scene
+        .technician()
+        .until(SOON, "the desktop's new colour", seen)?;
+    press(&scene, &[CONTROL, 'c' as u32])?;
+    let stopped = std::time::Duration::from_secs(5);
+    scene.types("clear\n")?;
+    scene
+        .technician()
+        .until(stopped, "the end of the flood", |display| {
+            let flood = letters::shows(display, "a flood of words", &terminal())?;
+            Ok(!flood && letters::shows(display, "ready:", &terminal())?)
+        })
+}
+
 const CONTROL: u32 = 0xffe3;
 const SHIFT: u32 = 0xffe1;
 const ESCAPE: u32 = 0xff1b;

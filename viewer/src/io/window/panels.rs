@@ -19,7 +19,7 @@ pub(super) const TRANSPORT_HEIGHT: f64 = 32.0;
 /// Height of chips and buttons on the bar, in points.
 pub(super) const ITEM: f32 = 20.0;
 
-/// Narrower bars have signs instead of words on their buttons, in points.
+/// Narrower bars have shorter words on their buttons, in points.
 const WITH_WORDS: f32 = 840.0;
 
 /// What a person did on a panel.
@@ -119,7 +119,8 @@ fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act
     }
     let narrow = is_narrow(ui);
     let screen = match (narrow, state.full_screen) {
-        (true, _) => "⛶",
+        (true, false) => "Full",
+        (true, true) => "Leave",
         (false, true) => "Leave full screen",
         (false, false) => "Full screen",
     };
@@ -155,31 +156,29 @@ fn is_narrow(ui: &Ui) -> bool {
 }
 
 /// What stands for a panel's name where there is no room for it.
-fn sign(panel: Panel) -> &'static str {
+fn short(panel: Panel) -> &'static str {
     match panel {
         Panel::Terminal => ">_",
-        Panel::Files => "📁",
-        Panel::Chat => "💬",
-        Panel::Facts => "ℹ",
+        Panel::Files | Panel::Chat | Panel::Facts => panel.title(),
     }
 }
 
 /// One button for each panel; those that are open are marked, and what is unread is counted.
 fn panel_buttons(ui: &mut Ui, colours: &Palette, panels: &Panels, acts: &mut Vec<Act>) {
-    const PADDING: f32 = 8.0;
-    let font = FontId::proportional(12.0);
     let narrow = is_narrow(ui);
+    let padding = if narrow { 5.0 } else { 8.0 };
+    let font = FontId::proportional(12.0);
     for panel in Panel::ALL.into_iter().rev() {
         let unread = match panel {
             Panel::Chat => panels.chat.unread(),
             _ => 0,
         };
-        let name = if narrow { sign(panel) } else { panel.title() };
+        let name = if narrow { short(panel) } else { panel.title() };
         let text = match unread {
             0 => name.to_owned(),
             unread => format!("{name} {unread}"),
         };
-        let size = vec2(text_width(ui, &text, &font) + 2.0 * PADDING, ITEM);
+        let size = vec2(text_width(ui, &text, &font) + 2.0 * padding, ITEM);
         let (place, response) = ui.allocate_exact_size(size, Sense::click());
         let fill = match (unread > 0, response.hovered()) {
             (true, _) => colours.accent,

@@ -203,13 +203,15 @@ fn pane_head(
     if parts::button(&mut ui, if hidden { "Hide .*" } else { "Show .*" }, true) {
         acts.push(FileAct::Hidden(side, !hidden));
     }
-    if parts::button(&mut ui, "Refresh", !pane.is_loading()) {
+    let wide = place.width() > WITH_SIZES;
+    if wide && parts::button(&mut ui, "Refresh", !pane.is_loading()) {
         acts.push(FileAct::Refresh(side));
     }
     if parts::button(&mut ui, "Up", pane.path() != "/") {
         acts.push(FileAct::Above(side));
     }
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        ui.set_clip_rect(ui.max_rect().intersect(ui.clip_rect()));
         let name = match side {
             Side::Here => "This computer",
             Side::There => state.computer,
