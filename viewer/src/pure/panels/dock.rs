@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(places.right, rect(860, 28, 340, 772));
         assert_eq!(places.below, rect(0, 500, 860, 300));
         // At twice the density the same is twice as many pixels.
-        assert_eq!(dock.places(ROOM, 2.0).right.width, 680);
+        assert_eq!(dock.places(rect(0, 56, 2400, 1544), 2.0).right.width, 680);
         // A window that is too small keeps half of each length for the picture, or what a person leaves of it.
         assert_eq!(
             dock.places(rect(0, 28, 200, 100), 1.0).picture,
