@@ -30,11 +30,14 @@ EXIT = {
 }
 MANIFEST, RECORD, RECEIPT, CLOSE, CHECKPOINT, LEDGER = range(1, 7)
 AGENT, TECHNICIAN = 0, 1
-PICTURE, INPUT, SHELL, FILE, CLIPBOARD, CHAT, CONTROL = range(7)
+PICTURE, INPUT, SHELL, FILE, CLIPBOARD, CHAT, CONTROL, CLIPBOARD_CONTENT = range(8)
 LONGEST_ENTRY = 1 << 20
-LONGEST_BODY = {PICTURE: 524_288, INPUT: 16_384, SHELL: 131_072, FILE: 131_072, CLIPBOARD: 524_288, CHAT: 16_384, CONTROL: 16_384}
+LONGEST_BODY = {PICTURE: 524_288, INPUT: 16_384, SHELL: 131_072, FILE: 131_072, CLIPBOARD: 16_384, CHAT: 16_384, CONTROL: 16_384,
+                CLIPBOARD_CONTENT: 131_072}
 SHORTEST_BODY = 48
-NEEDS = {PICTURE: 1 << 0, INPUT: 1 << 1, CLIPBOARD: 1 << 2, SHELL: 1 << 3, FILE: 1 << 4}
+NEEDS = {PICTURE: 1 << 0, INPUT: 1 << 1, SHELL: 1 << 3, FILE: 1 << 4}
+READ_CLIPBOARD, SET_CLIPBOARD = 1 << 2, 1 << 6
+SETS_CLIPBOARD = (6, 8)  # the lanes; others of these classes read it
 HALF_DAY_MS = 12 * 3_600_000
 SKEW_MS = 5 * 60_000
 LARGEST_LEDGER = 1 << 40
@@ -99,7 +102,7 @@ class Body:
 
     def klass(self):
         number = self.u32()
-        if number > CONTROL:
+        if number > CLIPBOARD_CONTENT:
             raise Unreadable(f"no class {number}")
         return number
 
@@ -270,6 +273,14 @@ def open_note(note, key):
 
 # ---- §6.5, verifying
 
+def needed(lane_id):
+    """The capability, as its bit, that records of a lane need; 0: none."""
+    _, number, klass = lane_id
+    if klass in (CLIPBOARD, CLIPBOARD_CONTENT):
+        return SET_CLIPBOARD if number in SETS_CLIPBOARD else READ_CLIPBOARD
+    return NEEDS.get(klass, 0)
+
+
 class Lane:
     """One lane's chain, and what the two ends signed of it."""
 
@@ -356,7 +367,7 @@ class Recording:
     def record(self, record):
         need(len(record) >= 48, "damaged", "a record is shorter than its header")
         version, klass, author, flags, _, number, length, sequence, _, session = struct.unpack("<BBBBIIIQQ16s", record[:48])
-        fits = version == 1 and klass <= CONTROL and flags <= 1 and SHORTEST_BODY <= length <= LONGEST_BODY[klass]
+        fits = version == 1 and klass <= CLIPBOARD_CONTENT and flags <= 1 and SHORTEST_BODY <= length <= LONGEST_BODY[klass]
         need(fits and length == len(record) - 48, "changed", "a record does not begin with its header")
         need(session == self.session and author <= TECHNICIAN, "foreign", "a record is of another session")
         lane = self.lanes.setdefault((author, number, klass), Lane())
@@ -409,7 +420,7 @@ class Recording:
             need(within, "disputed", "the agent refused records that it cannot have refused")
             refused.setdefault(lane_id, []).append((first, first + count))
         for lane_id, (start, end) in moved.items():
-            if self.granted & NEEDS.get(lane_id[2], 0) == NEEDS.get(lane_id[2], 0):
+            if self.granted & needed(lane_id) == needed(lane_id):
                 continue
             for first, behind in refused.get(lane_id, []):
                 start = max(start, behind) if first <= start else start

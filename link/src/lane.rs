@@ -20,6 +20,7 @@ pub(crate) fn priority(class: Class) -> i32 {
         Class::Chat => 30,
         Class::Clipboard => 20,
         Class::Picture => 10,
+        Class::ClipboardContent => 5,
         Class::File => 0,
     }
 }

@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use sightline_ends::content::{Direction, FileNote};
+use sightline_ends::content::{Direction, FileNote, Form};
 use sightline_ends::text::harmless;
 use sightline_protocol::checkpoint::Checkpoint;
 use sightline_protocol::close::CloseCode;
@@ -126,6 +126,29 @@ pub struct Copied {
     pub at: Moment,
 }
 
+fn said(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ToUser => "to this computer",
+        Direction::ToTechnician => "to the technician",
+    }
+}
+
+/// Contents of clipboards that are listed one by one.
+const MOST_CLIPBOARD: usize = 500;
+
+/// Something that went over by the clipboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clipping {
+    /// `text`, `html` or `png`.
+    pub form: String,
+    /// `to this computer` or `to the technician`.
+    pub direction: String,
+    pub bytes: u64,
+    /// 64 hexadecimal digits.
+    pub sha256: String,
+    pub at: Moment,
+}
+
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -170,6 +193,9 @@ pub struct History {
     /// Files that were copied and are not listed below, because they were too many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub files_not_listed: u64,
+    /// The same of what went over by the clipboard.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clipboard_not_listed: u64,
     pub start: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -183,6 +209,8 @@ pub struct History {
     pub terminals: Vec<Terminal>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Copied>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clipboard: Vec<Clipping>,
     proof: Proof,
 }
 
@@ -232,7 +260,9 @@ impl History {
             pauses: Vec::new(),
             terminals: Vec::new(),
             files: Vec::new(),
+            clipboard: Vec::new(),
             files_not_listed: 0,
+            clipboard_not_listed: 0,
             proof: Proof {
                 manifest: from.manifest.to_string(),
                 agent: from.agent.to_string(),
@@ -290,15 +320,33 @@ impl History {
             self.files_not_listed += 1;
             return;
         }
-        let direction = match note.direction {
-            Direction::ToUser => "to this computer",
-            Direction::ToTechnician => "to the technician",
-        };
         self.files.push(Copied {
             name: harmless(&note.name, FILE_NAME),
-            direction: direction.into(),
+            direction: said(note.direction).into(),
             bytes: note.bytes,
             sha256: note.sha256.to_string(),
+            at: Moment::at(at_ms),
+        });
+    }
+
+    /// Something went over by the clipboard.
+    pub fn add_copied(
+        &mut self,
+        form: Form,
+        direction: Direction,
+        bytes: u64,
+        sha256: &Digest,
+        at_ms: u64,
+    ) {
+        if self.clipboard.len() >= MOST_CLIPBOARD {
+            self.clipboard_not_listed += 1;
+            return;
+        }
+        self.clipboard.push(Clipping {
+            form: form.word().into(),
+            direction: said(direction).into(),
+            bytes,
+            sha256: sha256.to_string(),
             at: Moment::at(at_ms),
         });
     }

@@ -12,22 +12,25 @@ pub enum Capability {
     View = 0,
     /// Use mouse and keyboard.
     Control = 1,
-    /// Exchange clipboard contents.
-    Clipboard = 2,
+    /// Read what the user copied.
+    ReadClipboard = 2,
     /// Run commands in a terminal.
     Shell = 3,
     /// Send and fetch files.
     Files = 4,
     /// Write messages to the user.
     Chat = 5,
+    /// Put something on the user's clipboard.
+    SetClipboard = 6,
 }
 
 impl Capability {
     /// Every capability, in the order in which people are asked for them.
-    pub const ALL: [Capability; 6] = [
+    pub const ALL: [Capability; 7] = [
         Capability::View,
         Capability::Control,
-        Capability::Clipboard,
+        Capability::ReadClipboard,
+        Capability::SetClipboard,
         Capability::Shell,
         Capability::Files,
         Capability::Chat,
@@ -38,7 +41,8 @@ impl Capability {
         match self {
             Capability::View => "view",
             Capability::Control => "control",
-            Capability::Clipboard => "clipboard",
+            Capability::ReadClipboard => "read-clipboard",
+            Capability::SetClipboard => "set-clipboard",
             Capability::Shell => "shell",
             Capability::Files => "files",
             Capability::Chat => "chat",
@@ -50,7 +54,8 @@ impl Capability {
         match self {
             Capability::View => "see your screen",
             Capability::Control => "use your mouse and keyboard",
-            Capability::Clipboard => "read and set your clipboard",
+            Capability::ReadClipboard => "read what you copy (your clipboard)",
+            Capability::SetClipboard => "put something on your clipboard, for you to paste",
             Capability::Shell => "run commands on your computer: anything you could do there",
             Capability::Files => "copy files to and from your computer",
             Capability::Chat => "exchange messages with you",
@@ -60,6 +65,14 @@ impl Capability {
     /// The capability of that word, if there is one.
     pub fn from_word(word: &str) -> Option<Capability> {
         Capability::ALL.into_iter().find(|c| c.word() == word)
+    }
+
+    /// The capabilities of a word that people use: one, or `clipboard` for both of its directions; none if it is no such word.
+    pub fn named(word: &str) -> Capabilities {
+        match word {
+            "clipboard" => Capabilities::of(&[Capability::ReadClipboard, Capability::SetClipboard]),
+            word => Capability::from_word(word).into_iter().collect(),
+        }
     }
 }
 
@@ -177,5 +190,10 @@ mod tests {
             assert_eq!(Capability::from_word(capability.word()), Some(capability));
         }
         assert_eq!(Capability::from_word("root"), None);
+        assert_eq!(Capability::named("root"), Capabilities::NONE);
+        assert_eq!(
+            Capability::named("clipboard").to_string(),
+            "read-clipboard, set-clipboard"
+        );
     }
 }

@@ -27,10 +27,25 @@ pub enum Class {
     Clipboard = 4,
     Chat = 5,
     Control = 6,
+    /// What was copied itself. Of class [`Class::Clipboard`] is what was said about it: its form, size and hash.
+    ClipboardContent = 7,
 }
 
 impl Class {
-    pub const ALL: [Class; 7] = [
+    pub const ALL: [Class; 8] = [
+        Class::Picture,
+        Class::Input,
+        Class::Shell,
+        Class::File,
+        Class::Clipboard,
+        Class::Chat,
+        Class::Control,
+        Class::ClipboardContent,
+    ];
+
+    /// What an auditor opens unless the organisation says otherwise. Of clipboards that is hash and size: whoever is to
+    /// read what was copied is given that class by name.
+    pub const USUAL: [Class; 7] = [
         Class::Picture,
         Class::Input,
         Class::Shell,
@@ -53,6 +68,7 @@ impl Class {
             Class::Clipboard => "clipboard",
             Class::Chat => "chat",
             Class::Control => "control",
+            Class::ClipboardContent => "clipboard-content",
         }
     }
 
@@ -64,12 +80,17 @@ impl Class {
     /// another for long; a cursor of 256 × 256 pixels fits a picture record.
     pub const fn cap(self) -> usize {
         match self {
-            Class::Picture | Class::Clipboard => 512 * 1024,
-            Class::File | Class::Shell => 128 * 1024,
-            Class::Input | Class::Chat | Class::Control => 16 * 1024,
+            Class::Picture => 512 * 1024,
+            Class::File | Class::Shell | Class::ClipboardContent => 128 * 1024,
+            Class::Input | Class::Clipboard | Class::Chat | Class::Control => 16 * 1024,
         }
     }
 }
+
+/// The lanes by which a technician sets the user's clipboard; what else is of these classes reads it. Here, because who
+/// checks a recording without its keys tells the two rights apart by them.
+pub const SET_CLIPBOARD: Lane = Lane(6);
+pub const SET_CLIPBOARD_CONTENT: Lane = Lane(8);
 
 /// Flag: playback can start here (a layout, before a whole picture).
 pub const FLAG_WHOLE: u8 = 1;

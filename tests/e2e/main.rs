@@ -3,6 +3,7 @@
 mod behind;
 mod bent;
 mod blind;
+mod clipboard;
 mod codes;
 mod consent;
 mod files;

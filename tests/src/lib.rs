@@ -12,6 +12,7 @@ pub mod measure;
 pub mod memory;
 pub mod program;
 pub mod proxy;
+pub mod selection;
 pub mod stage;
 pub mod terminal;
 pub mod vnc;

@@ -299,7 +299,7 @@ fn bundle(control: Capabilities) -> OrgBundle {
         auditors: vec![Auditor {
             name: "Ada".into(),
             key: auditor().public(),
-            classes: Class::ALL.to_vec(),
+            classes: Class::USUAL.to_vec(),
         }],
         tiers: vec![Tier {
             number: 1,

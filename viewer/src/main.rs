@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sightline::io::chat;
+use sightline::io::clipboard::{self, ClipboardCommand};
 use sightline::io::connect::{self, ConnectOptions};
 use sightline::io::evidence::export::{self, ExportArgs};
 use sightline::io::evidence::search::{self, SearchArgs};
@@ -71,6 +72,14 @@ enum Command {
     Fetch(FetchArgs),
     /// Technician: what is in a folder of the user's computer, in a session that runs.
     List(ListArgs),
+    /// Technician: what the user copied, and what the user can paste, in a session that runs.
+    ///
+    /// Nothing crosses before it is pasted or asked for. With `sightline connect` and a window, copy and paste work as on one
+    /// computer, as far as the user allows each direction.
+    Clipboard {
+        #[command(subcommand)]
+        command: ClipboardCommand,
+    },
     /// Auditor: watch a recording.
     Replay {
         /// The recording (.slrec), from the relay's folder of recordings.
@@ -193,8 +202,8 @@ struct ConnectArgs {
     #[arg(hide = true, value_parser = not_here)]
     code_by_mistake: Option<String>,
     /// Ask for these only; the user may allow fewer.
-    #[arg(long, value_delimiter = ',', value_parser = capability, default_value = "view,control", value_name = "CAPABILITIES")]
-    ask: Vec<Capability>,
+    #[arg(long, value_delimiter = ',', value_parser = capabilities, default_value = "view,control", value_name = "CAPABILITIES")]
+    ask: Vec<Capabilities>,
     /// Ask to see only, not to control.
     #[arg(long, conflicts_with = "ask")]
     view_only: bool,
@@ -230,11 +239,16 @@ fn not_here(_text: &str) -> Result<String, String> {
     Err("the code does not go on the command line, where every program on this computer can read it; start `sightline connect` and type it when asked".into())
 }
 
-fn capability(word: &str) -> Result<Capability, String> {
-    Capability::from_word(word).ok_or_else(|| {
+fn capabilities(word: &str) -> Result<Capabilities, String> {
+    let named = Capability::named(word);
+    if named.is_empty() {
         let words: Vec<&str> = Capability::ALL.iter().map(|c| c.word()).collect();
-        format!("the capabilities are {}", words.join(", "))
-    })
+        let words = words.join(", ");
+        return Err(format!(
+            "the capabilities are {words}, and clipboard for both of its directions"
+        ));
+    }
+    Ok(named)
 }
 
 fn reason(text: &str) -> Result<String, String> {
@@ -271,7 +285,7 @@ impl ConnectArgs {
         let ask = if self.view_only {
             Capabilities::of(&[Capability::View])
         } else {
-            let ask: Capabilities = self.ask.into_iter().collect();
+            let ask: Capabilities = self.ask.iter().flat_map(|c| c.iter()).collect();
             // Hands need eyes.
             if ask.contains(Capability::Control) {
                 ask.with(Capability::View)
@@ -346,6 +360,7 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
         Command::Send(args) => return files::send(&args, report),
         Command::Fetch(args) => return files::fetch(&args, report),
         Command::List(args) => files::list(&args, report)?,
+        Command::Clipboard { command } => clipboard::run(&command, report)?,
         Command::Export(args) => export::run(&args, report)?,
         Command::Search(args) => return search::run(&args, report),
         Command::Verify(args) => return verify::run(&args, report),

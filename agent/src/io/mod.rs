@@ -2,6 +2,7 @@
 //! `sightline-link` decide and offer, and decides nothing itself.
 
 mod beside;
+mod clipboard;
 mod facts;
 mod files;
 mod film;

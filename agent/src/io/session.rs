@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::json;
+use sightline_ends::clipboard::Broken;
 use sightline_ends::content::{CHAT_CAP, Chat, ShellOutput};
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{AGENT_CONTROL, AGENT_PICTURE, LaneId};
@@ -24,6 +25,7 @@ use sightline_protocol::statements::Receipt;
 use tokio::sync::mpsc;
 
 use super::beside::{self, Writers};
+use super::clipboard::{self, Clipboard, ClipboardEvent};
 use super::facts::FactsFinder;
 use super::files::{Files, FilesEvent};
 use super::hands::HandsThread;
@@ -56,6 +58,7 @@ enum Happened {
     /// A part beside picture and hands has something to say.
     Says(AgentSays),
     Files(FilesEvent),
+    Clipboard(ClipboardEvent),
     HandsFailed(DesktopError),
     Stop(CloseCode),
     Wished(UserWish),
@@ -100,6 +103,7 @@ struct Running<'a> {
     facts: FactsFinder,
     shells: Shells,
     files: Files,
+    clipboard: Clipboard,
     /// The user is being asked something.
     asking: bool,
     prompts: &'a [Box<dyn Prompt>],
@@ -211,6 +215,7 @@ async fn start<'a>(
     let control_allowed = machine.allowed().contains(Capability::Control);
     let (to_lanes, lanes) = mpsc::channel(INBOX);
     let (says, said) = beside::queue();
+    let clipboard = Clipboard::open(&machine, clock.now());
     Ok(Running {
         writers: Writers::new(broker.link.clone(), session),
         facts: FactsFinder::default(),
@@ -221,6 +226,7 @@ async fn start<'a>(
             report,
             established.technician_name.clone(),
         ),
+        clipboard,
         asking: false,
         prompts,
         says,
@@ -337,6 +343,7 @@ impl Running<'_> {
             },
             Some(says) = self.said.recv(), if !self.machine.frozen() => Happened::Says(says),
             event = self.files.next() => Happened::Files(event),
+            event = self.clipboard.next(), if !self.machine.frozen() => Happened::Clipboard(event),
             Some(from) = self.from_picture.recv() => Happened::Picture(from),
             arrived = self.link.accept() => Happened::Arrived(arrived),
         }
@@ -383,6 +390,7 @@ impl Running<'_> {
             Happened::Picture(from) => self.picture_said(from),
             Happened::Says(says) => self.say(&says),
             Happened::Files(event) => self.files_happened(event),
+            Happened::Clipboard(event) => self.clipboard_happened(event),
             Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
                 read_lane(opening, lane, self.to_lanes.clone());
             }
@@ -419,10 +427,10 @@ impl Running<'_> {
         let now = self.clock.now();
         match wish {
             UserWish::Stop => self.machine.end(CloseCode::StoppedByUser, now),
-            UserWish::TakeBack(right) => {
+            UserWish::TakeBack(rights) => {
                 let allowed = self.machine.allowed();
-                let keep = allowed.without(Capabilities::of(&[right])).workable();
-                let why = format!("the user took back: {right}");
+                let keep = allowed.without(rights).workable();
+                let why = format!("the user took back: {rights}");
                 self.machine.narrow(keep, &why, now);
             }
             UserWish::Say(text) => {
@@ -461,6 +469,28 @@ impl Running<'_> {
                 self.report.say("shell_ended", facts, words);
                 self.write(|history| history.shell_ended(lane.0, code, now));
             }
+        }
+    }
+
+    fn clipboard_happened(&mut self, event: ClipboardEvent) {
+        match event {
+            ClipboardEvent::Say(says) => self.say(&says),
+            ClipboardEvent::Crossed(direction, crossed) => {
+                let technician = &self.watching.technician;
+                let (event, words) = clipboard::told(direction, &crossed, technician);
+                self.report.say(event, clipboard::facts(&crossed), words);
+                let now = self.clock.now().unix_ms;
+                let (form, bytes, sha256) = (crossed.form, crossed.bytes, &crossed.sha256);
+                self.note(|history| history.add_copied(form, direction, bytes, sha256, now));
+            }
+        }
+    }
+
+    fn clipboard_broken(&mut self, done: Result<(), Broken>) {
+        if let Err(broken) = done {
+            tracing::warn!("clipboard: {broken}");
+            let now = self.clock.now();
+            self.machine.end(CloseCode::ProtocolViolation, now);
         }
     }
 
@@ -574,7 +604,18 @@ impl Running<'_> {
                 self.files.handle(grant, message);
                 self.files_may_ask();
             }
-            AgentEffect::Clipboard(..) => {}
+            AgentEffect::ReadClipboard(grant, message) => {
+                let done = self.clipboard.read(grant, message);
+                self.clipboard_broken(done);
+            }
+            AgentEffect::SetClipboard(grant, message) => {
+                let done = self.clipboard.set(grant, message);
+                self.clipboard_broken(done);
+            }
+            AgentEffect::ClipboardPart(grant, part) => {
+                let done = self.clipboard.part(grant, &part);
+                self.clipboard_broken(done);
+            }
             AgentEffect::TellFacts(grant) => self.facts.find(grant, self.says.clone()),
             AgentEffect::Mark(..) => {}
             AgentEffect::Chat(Chat::Say { text }) => {
@@ -651,6 +692,7 @@ impl Running<'_> {
         if !allowed.contains(Capability::Shell) {
             self.shells.hang_up();
         }
+        self.clipboard.narrow(allowed);
         if !allowed.contains(Capability::Files) {
             self.files.end_all("the user took the permission back");
             self.files_may_ask();
@@ -675,6 +717,7 @@ impl Running<'_> {
         let stats = picture.as_ref().map(PictureThread::stats);
         drop(picture);
         self.shells.hang_up();
+        self.clipboard.narrow(Capabilities::NONE);
         let hands = self.hands.take();
         // Waits until every key is released.
         let _ = tokio::task::spawn_blocking(move || drop(hands)).await;

@@ -39,8 +39,8 @@ const WRONG_GUESSES: u32 = 3;
 
 /// What this agent can do for a technician today.
 fn offered() -> Capabilities {
-    use Capability::{Control, Files, Shell, View};
-    Capabilities::of(&[View, Control, Shell, Files])
+    use Capability::{Control, Files, ReadClipboard, SetClipboard, Shell, View};
+    Capabilities::of(&[View, Control, ReadClipboard, SetClipboard, Shell, Files])
 }
 
 struct Share<'a> {

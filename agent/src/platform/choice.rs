@@ -11,7 +11,7 @@ pub const LONGEST_TEXT: usize = 400;
 
 /// What cannot be used without the other: hands without eyes would work blindly.
 fn needs_view(capability: Capability) -> bool {
-    matches!(capability, Capability::Control | Capability::Clipboard)
+    capability == Capability::Control
 }
 
 /// Ticks or unticks one capability, and with it what depends on it or what it depends on; never more than was asked.
@@ -83,17 +83,17 @@ pub fn next_second(deadline: Instant) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Capability::{Clipboard, Control, Files, View};
+    use Capability::{Control, Files, ReadClipboard, View};
 
     #[test]
     fn what_depends_on_view_goes_and_comes_with_it() {
-        let asked = Capabilities::of(&[View, Control, Clipboard, Files]);
+        let asked = Capabilities::of(&[View, Control, ReadClipboard, Files]);
         let without = tick(asked, asked, View, false);
-        assert_eq!(without, Capabilities::of(&[Files]));
+        assert_eq!(without, Capabilities::of(&[ReadClipboard, Files]));
         let with = tick(without, asked, Control, true);
-        assert_eq!(with, Capabilities::of(&[Files, View, Control]));
+        assert_eq!(with, asked);
         let view_only = tick(with, asked, Control, false);
-        assert_eq!(view_only, Capabilities::of(&[Files, View]));
+        assert_eq!(view_only, Capabilities::of(&[View, ReadClipboard, Files]));
     }
 
     #[test]

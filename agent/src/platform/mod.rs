@@ -7,6 +7,7 @@ use std::time::Instant;
 
 #[cfg(target_os = "linux")]
 mod choice;
+pub mod clipboard;
 pub mod facts;
 #[cfg(target_os = "linux")]
 pub mod lines;
@@ -38,7 +39,7 @@ pub use unsupported::{
 
 use sightline_ends::consent::{Grant, kind};
 use sightline_ends::content::{Area, CursorShape, Input, Layout};
-use sightline_protocol::capability::{Capabilities, Capability};
+use sightline_protocol::capability::Capabilities;
 
 /// Why the desktop could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -213,7 +214,7 @@ pub struct Watching {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserWish {
     Stop,
-    TakeBack(Capability),
+    TakeBack(Capabilities),
     /// A message for the technician.
     Say(String),
 }

@@ -19,10 +19,13 @@ pub fn meaning(line: &str, allowed: Capabilities) -> Result<Option<UserWish>, St
     let mut words = order.split_whitespace();
     match (words.next(), words.next()) {
         (Some("stop"), None) => Ok(Some(UserWish::Stop)),
-        (Some("take"), Some(word)) => match Capability::from_word(word) {
-            Some(right) if allowed.contains(right) => Ok(Some(UserWish::TakeBack(right))),
-            _ => Err(format!("{word} is not allowed now; allowed: {allowed}")),
-        },
+        (Some("take"), Some(word)) => {
+            let rights = Capability::named(word).intersection(allowed);
+            match rights.is_empty() {
+                false => Ok(Some(UserWish::TakeBack(rights))),
+                true => Err(format!("{word} is not allowed now; allowed: {allowed}")),
+            }
+        }
         (Some("help"), None) => Err(HELP.to_owned()),
         _ => Err(format!("/{order} is no order. {HELP}")),
     }
@@ -39,7 +42,7 @@ mod tests {
         assert_eq!(wish(" hello "), Ok(Some(UserWish::Say("hello".into()))));
         assert_eq!(wish(""), Ok(None));
         assert_eq!(wish("/stop"), Ok(Some(UserWish::Stop)));
-        let taken = UserWish::TakeBack(Capability::Shell);
+        let taken = UserWish::TakeBack(Capabilities::of(&[Capability::Shell]));
         assert_eq!(wish("/take shell"), Ok(Some(taken)));
         assert!(wish("/take files").is_err());
         assert!(

@@ -31,7 +31,8 @@ fn question(seconds: u64) -> Question {
         asked: Capabilities::of(&[
             Capability::View,
             Capability::Control,
-            Capability::Clipboard,
+            Capability::ReadClipboard,
+            Capability::SetClipboard,
             Capability::Chat,
         ]),
         reason: "The printer on the second floor does not print; I would like to look at its settings with you.".into(),
@@ -326,14 +327,18 @@ fn a_person_can_narrow_it_by_keyboard() {
     desk.prompt();
     std::thread::sleep(SETTLE);
     desk.person.keys(&[TAB]);
-    desk.person.keys(&[' '.into()]); // unticks "view", and with it control and clipboard
+    desk.person.keys(&[' '.into()]); // unticks "view", and with it control
     desk.picture("prompt-narrowed");
-    for _ in 0..5 {
+    for _ in 0..6 {
         desk.person.keys(&[TAB]);
     }
     desk.person.keys(&[ENTER]);
-    let chat = Capabilities::of(&[Capability::Chat]);
-    assert_eq!(answer(&answers), Answer::Allow(chat));
+    let left = Capabilities::of(&[
+        Capability::ReadClipboard,
+        Capability::SetClipboard,
+        Capability::Chat,
+    ]);
+    assert_eq!(answer(&answers), Answer::Allow(left));
 }
 
 #[test]

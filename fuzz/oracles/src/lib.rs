@@ -7,6 +7,7 @@
 
 mod broker;
 mod bytes;
+mod clipboard;
 mod code;
 pub mod evidence;
 mod handshake;
@@ -72,6 +73,10 @@ oracles! {
     transfer_receiver = transfer::receiver, receiver_seeds;
     /// Files to a hostile receiver: never more under way than the window.
     transfer_sender = transfer::sender, sender_seeds;
+    /// A clipboard from a hostile owner: believed only as announced, and no more held than was.
+    clipboard_taker = clipboard::taker, taker_seeds;
+    /// A clipboard to a hostile reader: never more under way than the window.
+    clipboard_giver = clipboard::giver, giver_seeds;
     /// A recording that somebody tampered with: never whole.
     evidence = evidence::check, fuzz_seeds;
     /// The relay's broker against a small model of it.

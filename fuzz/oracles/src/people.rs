@@ -93,7 +93,7 @@ fn make_bundle() -> OrgBundle {
         auditors: vec![Auditor {
             name: "Ada".into(),
             key: AuditorKey::from_seed(&[4; 32]).public(),
-            classes: Class::ALL.to_vec(),
+            classes: Class::USUAL.to_vec(),
         }],
         tiers: vec![
             tier(1, &[Capability::View, Capability::Chat]),

@@ -30,7 +30,7 @@ fn established(granted: Capabilities) -> Established {
     }
 }
 
-/// Capabilities of six bits.
+/// Capabilities of seven bits.
 fn capabilities(bits: u8) -> Capabilities {
     let has = |c: &Capability| bits & 1 << *c as u8 != 0;
     Capability::ALL.into_iter().filter(has).collect()
@@ -98,7 +98,7 @@ pub fn agent(data: &[u8]) {
                 guard.handle_record(Class::Control, &record, now);
             }
             3 => {
-                let class = Class::from_byte(bytes.byte() % 7).expect("there are seven");
+                let class = Class::from_byte(bytes.byte() % 8).expect("there are eight");
                 guard.handle_record(class, bytes.piece(), now);
             }
             4 => {
@@ -144,7 +144,7 @@ pub fn technician(data: &[u8]) {
                 machine.handle_record(Class::Control, &record, now);
             }
             3 => {
-                let class = Class::from_byte(bytes.byte() % 7).expect("there are seven");
+                let class = Class::from_byte(bytes.byte() % 8).expect("there are eight");
                 machine.handle_record(class, bytes.piece(), now);
             }
             4 => {
@@ -198,7 +198,7 @@ pub fn agent_seeds() -> Vec<Vec<u8>> {
         .iter()
         .flat_map(|said| act(2, &wire::encode(said)))
         .collect();
-    let all = [0b11_1111];
+    let all = [0b111_1111];
     vec![
         [&all[..], &typed, &said].concat(),
         [&[0b1][..], &typed].concat(),

@@ -21,9 +21,12 @@ pub mod kind {
     /// To send and fetch files.
     #[derive(Debug)]
     pub enum Files {}
-    /// To exchange clipboard contents.
+    /// To read what the user copied.
     #[derive(Debug)]
-    pub enum Clipboard {}
+    pub enum ReadClipboard {}
+    /// To put something on the user's clipboard.
+    #[derive(Debug)]
+    pub enum SetClipboard {}
 }
 
 /// A capability as a type. Sealed: only the types of [`kind`] have it.
@@ -44,7 +47,7 @@ macro_rules! granted {
     )*};
 }
 
-granted!(View, Control, Shell, Files, Clipboard);
+granted!(View, Control, Shell, Files, ReadClipboard, SetClipboard);
 
 /// Why something is not allowed at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

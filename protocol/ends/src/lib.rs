@@ -4,6 +4,7 @@
 //! Absent on purpose: sockets, files, threads, clocks (time is an argument) and ambient randomness (chance is an
 //! argument), but for what rustls draws inside the inner TLS. The relay does not link this crate.
 
+pub mod clipboard;
 pub mod code;
 pub mod consent;
 pub mod content;

@@ -8,7 +8,8 @@ pub use sightline_protocol::verify::{ManifestError, VerifiedManifest};
 use sightline_protocol::wire;
 
 use crate::content::{
-    Chat, ClipboardMessage, Control, Facts, FileMessage, Input, Scene, ShellInput, ShellOutput,
+    Chat, ClipboardMessage, ClipboardPart, Control, Facts, FileMessage, Input, Scene, ShellInput,
+    ShellOutput,
 };
 use crate::keys::{AuditorKey, ClassKeys, WrapError};
 use crate::seal::{AGENT_FACTS, LaneId, OpenError, Opener};
@@ -41,6 +42,7 @@ pub enum Content {
     Chat(Chat),
     File(FileMessage),
     Clipboard(ClipboardMessage),
+    ClipboardPart(ClipboardPart),
     Facts(Box<Facts>),
     /// This auditor has no key for its class.
     Sealed,
@@ -115,6 +117,7 @@ fn decode(header: &Header, body: &[u8]) -> Result<Content, wire::WireError> {
         Class::Chat => Content::Chat(wire::decode(body)?),
         Class::File => Content::File(wire::decode(body)?),
         Class::Clipboard => Content::Clipboard(wire::decode(body)?),
+        Class::ClipboardContent => Content::ClipboardPart(wire::decode(body)?),
     })
 }
 
@@ -163,6 +166,7 @@ mod tests {
             },
         };
         let asked = ClipboardMessage::Ask {
+            ask: 0,
             offer: 0,
             form: crate::content::Form::Text,
         };

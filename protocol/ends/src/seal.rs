@@ -22,7 +22,12 @@ pub const TECHNICIAN_INPUT: LaneId = lane(Author::FIRST_TECHNICIAN, 1, Class::In
 
 /// What both ends write to each other, and the rest that has one lane in each direction.
 pub const CHAT: u32 = 2;
-pub const CLIPBOARD: u32 = 3;
+/// The user's clipboard; what is said about it, and by the agent alone what it holds.
+pub const READ_CLIPBOARD: u32 = 3;
+pub const READ_CLIPBOARD_CONTENT: u32 = 7;
+/// The technician's, which sets the user's; its contents are said by the technician alone.
+pub const SET_CLIPBOARD: u32 = sightline_protocol::record::SET_CLIPBOARD.0;
+pub const SET_CLIPBOARD_CONTENT: u32 = sightline_protocol::record::SET_CLIPBOARD_CONTENT.0;
 pub const FILES: u32 = 4;
 /// The agent's facts about its computer: seen by whom pictures may be seen by.
 pub const AGENT_FACTS: LaneId = lane(Author::AGENT, 5, Class::Picture);

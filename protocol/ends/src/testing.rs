@@ -83,7 +83,7 @@ pub fn organisation(seed: u8) -> Organisation {
         auditors: vec![Auditor {
             name: "Ada".into(),
             key: auditor.public(),
-            classes: Class::ALL.to_vec(),
+            classes: Class::USUAL.to_vec(),
         }],
         tiers: vec![
             tier(1, &[Capability::View, Capability::Chat]),

@@ -7,16 +7,19 @@ use super::lanes::{Wrong, name};
 use crate::capability::{Capabilities, Capability};
 use crate::checkpoint::{Checkpoint, LaneId, Refused};
 use crate::id::Author;
-use crate::record::Class;
+use crate::record::{Class, SET_CLIPBOARD, SET_CLIPBOARD_CONTENT};
 
-/// What a record of this class needs; chat and control are open to both ends of a session.
-pub fn needed(class: Class) -> Option<Capability> {
-    match class {
+/// What a record of this lane needs; chat and control are open to both ends of a session.
+pub fn needed(lane: LaneId) -> Option<Capability> {
+    match lane.class {
         Class::Picture => Some(Capability::View),
         Class::Input => Some(Capability::Control),
         Class::Shell => Some(Capability::Shell),
         Class::File => Some(Capability::Files),
-        Class::Clipboard => Some(Capability::Clipboard),
+        Class::Clipboard | Class::ClipboardContent => Some(match lane.lane {
+            SET_CLIPBOARD | SET_CLIPBOARD_CONTENT => Capability::SetClipboard,
+            _ => Capability::ReadClipboard,
+        }),
         Class::Chat | Class::Control => None,
     }
 }
@@ -51,7 +54,7 @@ impl GrantsReplay {
             let from = self.judged.insert(lane, head.records).unwrap_or(0);
             let mut here: Vec<Refused> = refused.extract_if(.., |r| r.lane == lane).collect();
             here.sort_by_key(|r| r.first);
-            if let Some(needed) = needed(lane.class)
+            if let Some(needed) = needed(lane)
                 && !self.granted.contains(needed)
                 && let Some(seq) = acted(from, head.records, &here)
             {

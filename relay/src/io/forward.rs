@@ -102,7 +102,7 @@ async fn take_in(
 async fn offer(session: &Session, queue: &Queue, class: Class, record: &Bytes) {
     let reader = &session.members[queue.reader];
     let backlog = &reader.backlog;
-    let held = if class == Class::File {
+    let held = if matches!(class, Class::File | Class::ClipboardContent) {
         tokio::select! {
             room = backlog.files.clone().acquire_many_owned(record.len() as u32) => match room {
                 Ok(room) => Held::File { _room: room },

@@ -2,6 +2,7 @@
 //! doings to the lanes.
 
 mod clients;
+mod clipboard;
 mod commands;
 mod files;
 mod panels;
@@ -30,6 +31,7 @@ use super::interrupt::Interrupt;
 use super::local::{ClientId, FromHolder, Joined, Seat, Server};
 use super::window::{Bar, Did, Heard, WindowHandle};
 use clients::Clients;
+use clipboard::{Clipboard, ClipboardEvent};
 use files::{Files, FilesEvent};
 use shells::Shells;
 
@@ -72,6 +74,7 @@ enum Happened {
     Did(Did),
     Joined(Joined),
     Files(FilesEvent),
+    Clipboard(ClipboardEvent),
     Ping,
     CheckpointDue,
     Interrupted,
@@ -100,6 +103,7 @@ struct Running {
     /// The newest messages, and whether they were the technician's.
     chat: VecDeque<(bool, String)>,
     files: Files,
+    clipboard: Clipboard,
     lanes: BTreeMap<LaneId, LaneWriter>,
     bar: Bar,
     did: mpsc::UnboundedReceiver<Did>,
@@ -162,12 +166,14 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         window.heard(Heard::Session(None, allowed));
     }
     let decoding = Decoding::start(live.window.clone());
+    let clipboard = Clipboard::open(machine.allowed(), live.window.is_some());
     Ok(Running {
         server: live.server,
         clients: Clients::new(live.window.clone()),
         shells: Shells::default(),
         chat: VecDeque::new(),
         files: Files::new(live.clock),
+        clipboard,
         lanes: BTreeMap::new(),
         broker: live.broker,
         link,
@@ -233,6 +239,7 @@ impl Running {
             Some(joined) = joined => Happened::Joined(joined),
             arrived = self.link.accept() => Happened::Arrived(arrived),
             event = self.files.next() => Happened::Files(event),
+            event = self.clipboard.next() => Happened::Clipboard(event),
             () = sleep_until(self.next_ping) => Happened::Ping,
             () = checkpoint_due => Happened::CheckpointDue,
             () = self.interrupt.pressed() => Happened::Interrupted,
@@ -245,6 +252,7 @@ impl Running {
             Happened::Did(did) => self.did(did),
             Happened::Joined(joined) => self.joined(joined),
             Happened::Files(event) => self.files_happened(event),
+            Happened::Clipboard(event) => self.clipboard_happened(event),
             Happened::Lane(FromLane::Record(class, record)) => {
                 self.stats.bytes += record.len() as u64;
                 self.machine.handle_record(class, &record, now);
@@ -307,6 +315,7 @@ impl Running {
                 self.machine.leave(CloseCode::TechnicianLeft, now);
             }
             Did::Panel(ask) => self.panel(ask),
+            Did::Focus(focused) => self.clipboard.focus(focused),
             Did::Presented { .. } | Did::Replay(_) => {}
         }
     }
@@ -351,6 +360,7 @@ impl Running {
             TechnicianEffect::Scene(scene) => self.decoding.take(scene),
             TechnicianEffect::Allowed { capabilities, why } => {
                 self.bar.grants = capabilities;
+                self.clipboard.narrow(capabilities);
                 if !capabilities.contains(Capability::Files) {
                     self.files.end_all("the user took the permission back");
                 }

@@ -2,6 +2,7 @@
 
 pub mod chat;
 mod check;
+pub mod clipboard;
 pub mod connect;
 mod decoding;
 pub mod evidence;

@@ -161,7 +161,7 @@ impl Player {
                 Did::Replay(act) => self.act(act)?,
                 Did::End => self.window.close(),
                 Did::Closed => return Ok(false),
-                Did::Input(_) | Did::Presented { .. } | Did::Panel(_) => {}
+                Did::Input(_) | Did::Presented { .. } | Did::Panel(_) | Did::Focus(_) => {}
             }
         }
         if let Some(to) = seek {

@@ -2,13 +2,13 @@
 //! panels of that program's own window say the same, without a wire.
 
 use serde::{Deserialize, Serialize};
-use sightline_ends::content::{Amount, Collision, Facts, FileNote, PathBytes};
+use sightline_ends::content::{Amount, Collision, Facts, FileNote, Form, PathBytes};
 use sightline_ends::transfer::Progress;
 use sightline_protocol::capability::Capabilities;
 use sightline_protocol::messages;
 
 /// Of these messages. Another one is refused: both are one program, of which somebody installed a newer one meanwhile.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Who has joined a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,6 +140,10 @@ messages! {
         Choose(Collision) = 43, 16;
         /// The command gives its transfer up.
         StopFiles(()) = 44, 0;
+        /// What the user copied, in this form, or the first that there is.
+        GetClipboard(Option<Form>) = 50, 8;
+        /// The next piece of what goes on the user's clipboard; after the last one it can be pasted there.
+        PutClipboard((Form, Vec<u8>, bool)) = 51, 70_000;
     }
 }
 
@@ -176,5 +180,7 @@ messages! {
         ShellWantedClipboard(()) = 136, 0;
         Files(FilesNews) = 140, 262_144;
         Listing(ListingPart) = 141, 262_144;
+        /// The next piece of what the user copied, and whether it is the last.
+        Clipboard((Form, Vec<u8>, bool)) = 150, 70_000;
     }
 }

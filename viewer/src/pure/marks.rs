@@ -56,7 +56,7 @@ pub fn marks(index: &Index, technician: &str, control: &[(Duration, Control)]) -
             Class::Chat => (MarkKind::Talk, "chat"),
             Class::File => (MarkKind::Talk, "files"),
             Class::Shell => (MarkKind::Talk, "terminal"),
-            Class::Clipboard => (MarkKind::Talk, "clipboard"),
+            Class::Clipboard | Class::ClipboardContent => (MarkKind::Talk, "clipboard"),
             Class::Picture | Class::Control => (MarkKind::Talk, burst.class.word()),
         };
         let at = Duration::from_micros(burst.at_us);

@@ -424,7 +424,7 @@ impl Label {
             let chip = ui.add(Button::new(RichText::new(right.word()).size(11.0)).small());
             self.buttons.push(chip.rect);
             if chip.clicked() {
-                wish = Some(UserWish::TakeBack(*right));
+                wish = Some(UserWish::TakeBack(Capabilities::of(&[*right])));
             }
         }
         wish
@@ -450,7 +450,8 @@ fn rights(allowed: Capabilities) -> String {
         (false, false) => None,
     };
     let others = [
-        (Capability::Clipboard, "use the clipboard"),
+        (Capability::ReadClipboard, "read your clipboard"),
+        (Capability::SetClipboard, "set your clipboard"),
         (Capability::Shell, "run commands"),
         (Capability::Files, "copy files"),
     ];

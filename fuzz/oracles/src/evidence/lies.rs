@@ -5,6 +5,7 @@ use sightline_ends::seal::{AGENT_PICTURE, TECHNICIAN_INPUT};
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::checkpoint::{Checkpoint, LaneHead, LaneId, Refused};
 use sightline_protocol::id::{Author, Digest, Lane, SessionId};
+use sightline_protocol::record::{Chain, Class, Header, OVERHEAD};
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::CREDENTIAL_LIFE_MS;
 
@@ -40,6 +41,7 @@ pub fn lies() -> Vec<Lie> {
     of_the_manifest(&mut tell);
     of_the_ends(&mut tell);
     of_the_grants(&mut tell);
+    of_the_clipboard(&mut tell);
     of_the_relay(&mut tell);
     all
 }
@@ -265,6 +267,63 @@ fn of_the_grants(tell: Tell) {
             refused(TECHNICIAN_INPUT, 1, 1),
             refused(TECHNICIAN_INPUT, 0, 1),
         ];
+    });
+}
+
+/// The user allowed this of the clipboard, and a record of the technician on that lane was handled.
+fn copied(it: &mut Told, right: Capability, class: Class, number: u32) {
+    it.bundle.tiers[1].capabilities = it.bundle.tiers[1].capabilities.with(right);
+    it.consent.asked = it.consent.asked.with(right);
+    it.consent.granted = it.consent.granted.with(right);
+    for step in [FIRST_OF_AGENT, NARROWED, LAST_OF_AGENT] {
+        let checkpoint = it.checkpoint(step);
+        checkpoint.granted = checkpoint.granted.with(right);
+    }
+    let lane = LaneId {
+        lane: Lane(number),
+        class,
+        ..TECHNICIAN_INPUT
+    };
+    let header = Header {
+        session: it.manifest.session,
+        class,
+        author: lane.author,
+        flags: 0,
+        epoch: 0,
+        lane: lane.lane,
+        seq: 0,
+        time_us: 0,
+        length: OVERHEAD as u32,
+    };
+    let (header, body) = (header.encode(), [7; OVERHEAD]);
+    let mut chain = Chain::default();
+    chain.extend(&header, &body);
+    let heads = &mut it.checkpoint(LAST_OF_AGENT).heads;
+    heads.push(LaneHead::new(lane, chain));
+    let record = [&header[..], &body].concat();
+    it.steps.insert(LAST_OF_AGENT, Step::Record(record));
+}
+
+fn of_the_clipboard(tell: Tell) {
+    use Capability::{ReadClipboard, SetClipboard};
+    use Class::{Clipboard, ClipboardContent};
+    tell("read the clipboard", "whole", &|it| {
+        copied(it, ReadClipboard, Clipboard, 3);
+    });
+    tell("set the clipboard", "whole", &|it| {
+        copied(it, SetClipboard, Clipboard, 6);
+    });
+    tell("set the clipboard's content", "whole", &|it| {
+        copied(it, SetClipboard, ClipboardContent, 8);
+    });
+    tell("read it, and may only set it", "outside-grant", &|it| {
+        copied(it, SetClipboard, Clipboard, 3);
+    });
+    tell("set it, and may only read it", "outside-grant", &|it| {
+        copied(it, ReadClipboard, Clipboard, 6);
+    });
+    tell("gave it content, and may only read it", "outside-grant", &|it| {
+        copied(it, ReadClipboard, ClipboardContent, 8);
     });
 }
 

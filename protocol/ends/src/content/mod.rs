@@ -12,7 +12,7 @@ mod picture;
 mod shell;
 
 pub use chat::{CHAT_CAP, Chat};
-pub use clipboard::{ClipboardMessage, Form};
+pub use clipboard::{ClipboardMessage, ClipboardPart, Form, Whose};
 pub use control::{Control, MARK_POINTS};
 pub use facts::{
     Cpu, Disk, Facts, JournalEntry, Memory, Network, Process, Service, System, Update,

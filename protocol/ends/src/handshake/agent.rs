@@ -6,10 +6,11 @@ use std::sync::Arc;
 use sightline_protocol::capability::Capabilities;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::{Author, Digest, Nameplate, PublicKey, SessionId};
+use sightline_protocol::record::Class;
 use sightline_protocol::recording::SealedManifest;
 use sightline_protocol::statement::{Signed, SigningKey};
 use sightline_protocol::statements::{
-    Consent, ConsentSeen, Credential, CredentialError, Manifest, ManifestSeen, OrgBundle,
+    Auditor, Consent, ConsentSeen, Credential, CredentialError, Manifest, ManifestSeen, OrgBundle,
     Participant, Receipt,
 };
 
@@ -548,10 +549,16 @@ fn notes(bundle: &OrgBundle) -> Vec<String> {
         1 => "One auditor of the organisation can open it.".to_owned(),
         n => format!("{n} auditors of the organisation can open it."),
     };
-    vec![
-        format!("This session is recorded. {readers}"),
-        "You can stop at any moment.".to_owned(),
-    ]
+    let content = |auditor: &Auditor| auditor.classes.contains(&Class::ClipboardContent);
+    let copied = bundle.auditors.iter().any(content).then(|| {
+        "Recorded in full, and readable by an auditor: what goes over by the clipboard.".to_owned()
+    });
+    let first = format!("This session is recorded. {readers}");
+    let last = "You can stop at any moment.".to_owned();
+    [Some(first), copied, Some(last)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn credential_code(error: &CredentialError) -> CloseCode {

@@ -18,7 +18,8 @@ use super::receipts::{Receipts, Turn};
 use super::{SILENCE_US, bye, seal};
 use crate::consent::{Grant, Granted, Grants, Refused, Revoker, kind};
 use crate::content::{
-    Chat, ClipboardMessage, Control, FileMessage, Input, MARK_POINTS, ShellInput,
+    Chat, ClipboardMessage, ClipboardPart, Control, FileMessage, Input, MARK_POINTS, ShellInput,
+    Whose,
 };
 use crate::handshake::Established;
 use crate::now::Now;
@@ -45,7 +46,11 @@ pub enum AgentEffect {
     /// What the technician wants in a terminal, of its lane's number.
     Shell(Grant<kind::Shell>, Lane, ShellInput),
     File(Grant<kind::Files>, FileMessage),
-    Clipboard(Grant<kind::Clipboard>, ClipboardMessage),
+    /// About the user's clipboard.
+    ReadClipboard(Grant<kind::ReadClipboard>, ClipboardMessage),
+    /// About the technician's, which sets the user's.
+    SetClipboard(Grant<kind::SetClipboard>, ClipboardMessage),
+    ClipboardPart(Grant<kind::SetClipboard>, ClipboardPart),
     Chat(Chat),
     /// Find out how this computer is, and say it.
     TellFacts(Grant<kind::View>),
@@ -131,6 +136,11 @@ impl AgentSession {
     pub fn start_view(&mut self, now: Now) -> Result<(Grant<kind::View>, Option<Sealer>), Refused> {
         let grant = self.grants.live::<kind::View>(now.unix_ms)?;
         Ok((grant, self.picture.take()))
+    }
+
+    /// The grant of `C` at this moment, for what acts by itself: what the user copies is noted before anybody asks.
+    pub fn grant<C: Granted>(&self, now: Now) -> Result<Grant<C>, Refused> {
+        self.grants.live(now.unix_ms)
     }
 
     pub fn allowed(&self) -> Capabilities {
@@ -316,7 +326,15 @@ impl AgentSession {
         let effect = match says {
             TechnicianSays::Shell(lane, input) => AgentEffect::Shell(self.live(now)?, lane, input),
             TechnicianSays::File(message) => AgentEffect::File(self.live(now)?, message),
-            TechnicianSays::Clipboard(message) => AgentEffect::Clipboard(self.live(now)?, message),
+            TechnicianSays::Clipboard(Whose::Users, message) => {
+                AgentEffect::ReadClipboard(self.live(now)?, message)
+            }
+            TechnicianSays::Clipboard(Whose::Technicians, message) => {
+                AgentEffect::SetClipboard(self.live(now)?, message)
+            }
+            TechnicianSays::ClipboardPart(part) => {
+                AgentEffect::ClipboardPart(self.live(now)?, part)
+            }
             TechnicianSays::Chat(chat) => AgentEffect::Chat(chat),
         };
         self.effects.push_back(effect);
@@ -329,7 +347,7 @@ impl AgentSession {
 
     /// The record that says this, while its capability is granted and the recording keeps up.
     pub fn tell(&mut self, says: &AgentSays, now: Now) -> Option<Outgoing> {
-        let needed = needed(says.lane().class);
+        let needed = needed(says.lane());
         let allowed = needed.is_none_or(|needed| self.grants.capabilities().contains(needed));
         let may = !self.over && allowed && !self.receipts.frozen();
         may.then(|| self.lanes.seal(says, &mut self.proof, now))?

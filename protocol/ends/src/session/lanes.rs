@@ -6,12 +6,15 @@ use sightline_protocol::id::{Author, Lane};
 use sightline_protocol::record::{Class, HEADER, Header, OVERHEAD};
 use sightline_protocol::wire;
 
-use crate::content::{Chat, ClipboardMessage, Facts, FileMessage, ShellInput, ShellOutput};
+use crate::content::{
+    Chat, ClipboardMessage, ClipboardPart, Facts, FileMessage, ShellInput, ShellOutput, Whose,
+};
 use crate::handshake::Established;
 use crate::now::Now;
 use crate::proof::{LaneWatch, Proof};
 use crate::seal::{
-    AGENT_FACTS, CHAT, CLIPBOARD, FILES, FIRST_TERMINAL, LaneId, Opener, Sealer, TERMINALS, lane,
+    AGENT_FACTS, CHAT, FILES, FIRST_TERMINAL, LaneId, Opener, READ_CLIPBOARD,
+    READ_CLIPBOARD_CONTENT, SET_CLIPBOARD, SET_CLIPBOARD_CONTENT, Sealer, TERMINALS, lane,
 };
 
 /// What an agent says on these lanes.
@@ -20,7 +23,9 @@ pub enum AgentSays {
     /// A terminal's lane and what happens in it.
     Shell(Lane, ShellOutput),
     File(FileMessage),
-    Clipboard(ClipboardMessage),
+    Clipboard(Whose, ClipboardMessage),
+    /// Of its own clipboard.
+    ClipboardPart(ClipboardPart),
     Chat(Chat),
     Facts(Box<Facts>),
 }
@@ -30,7 +35,9 @@ pub enum AgentSays {
 pub enum TechnicianSays {
     Shell(Lane, ShellInput),
     File(FileMessage),
-    Clipboard(ClipboardMessage),
+    Clipboard(Whose, ClipboardMessage),
+    /// Of its own clipboard.
+    ClipboardPart(ClipboardPart),
     Chat(Chat),
 }
 
@@ -57,7 +64,8 @@ impl Says for AgentSays {
         match self {
             AgentSays::Shell(Lane(number), _) => of(*number, Class::Shell),
             AgentSays::File(_) => of(FILES, Class::File),
-            AgentSays::Clipboard(_) => of(CLIPBOARD, Class::Clipboard),
+            AgentSays::Clipboard(whose, _) => of(clipboard(*whose), Class::Clipboard),
+            AgentSays::ClipboardPart(_) => of(READ_CLIPBOARD_CONTENT, Class::ClipboardContent),
             AgentSays::Chat(_) => of(CHAT, Class::Chat),
             AgentSays::Facts(_) => AGENT_FACTS,
         }
@@ -67,7 +75,8 @@ impl Says for AgentSays {
         match self {
             AgentSays::Shell(_, output) => wire::encode(output),
             AgentSays::File(message) => wire::encode(message),
-            AgentSays::Clipboard(message) => wire::encode(message),
+            AgentSays::Clipboard(_, message) => wire::encode(message),
+            AgentSays::ClipboardPart(part) => wire::encode(part),
             AgentSays::Chat(chat) => wire::encode(chat),
             AgentSays::Facts(facts) => wire::encode(facts),
         }
@@ -77,7 +86,8 @@ impl Says for AgentSays {
         Ok(match lane.class {
             Class::Shell => AgentSays::Shell(lane.lane, wire::decode(body)?),
             Class::File => AgentSays::File(wire::decode(body)?),
-            Class::Clipboard => AgentSays::Clipboard(wire::decode(body)?),
+            Class::Clipboard => AgentSays::Clipboard(whose(lane), wire::decode(body)?),
+            Class::ClipboardContent => AgentSays::ClipboardPart(wire::decode(body)?),
             Class::Chat => AgentSays::Chat(wire::decode(body)?),
             _ => AgentSays::Facts(wire::decode(body)?),
         })
@@ -90,7 +100,8 @@ impl Says for TechnicianSays {
         match self {
             TechnicianSays::Shell(Lane(number), _) => of(*number, Class::Shell),
             TechnicianSays::File(_) => of(FILES, Class::File),
-            TechnicianSays::Clipboard(_) => of(CLIPBOARD, Class::Clipboard),
+            TechnicianSays::Clipboard(whose, _) => of(clipboard(*whose), Class::Clipboard),
+            TechnicianSays::ClipboardPart(_) => of(SET_CLIPBOARD_CONTENT, Class::ClipboardContent),
             TechnicianSays::Chat(_) => of(CHAT, Class::Chat),
         }
     }
@@ -99,7 +110,8 @@ impl Says for TechnicianSays {
         match self {
             TechnicianSays::Shell(_, input) => wire::encode(input),
             TechnicianSays::File(message) => wire::encode(message),
-            TechnicianSays::Clipboard(message) => wire::encode(message),
+            TechnicianSays::Clipboard(_, message) => wire::encode(message),
+            TechnicianSays::ClipboardPart(part) => wire::encode(part),
             TechnicianSays::Chat(chat) => wire::encode(chat),
         }
     }
@@ -108,9 +120,24 @@ impl Says for TechnicianSays {
         Ok(match lane.class {
             Class::Shell => TechnicianSays::Shell(lane.lane, wire::decode(body)?),
             Class::File => TechnicianSays::File(wire::decode(body)?),
-            Class::Clipboard => TechnicianSays::Clipboard(wire::decode(body)?),
+            Class::Clipboard => TechnicianSays::Clipboard(whose(lane), wire::decode(body)?),
+            Class::ClipboardContent => TechnicianSays::ClipboardPart(wire::decode(body)?),
             _ => TechnicianSays::Chat(wire::decode(body)?),
         })
+    }
+}
+
+fn clipboard(whose: Whose) -> u32 {
+    match whose {
+        Whose::Users => READ_CLIPBOARD,
+        Whose::Technicians => SET_CLIPBOARD,
+    }
+}
+
+fn whose(lane: LaneId) -> Whose {
+    match lane.lane.0 {
+        SET_CLIPBOARD => Whose::Technicians,
+        _ => Whose::Users,
     }
 }
 
@@ -124,7 +151,11 @@ fn exists(id: LaneId) -> bool {
     match class {
         Class::Shell => (FIRST_TERMINAL..FIRST_TERMINAL + TERMINALS).contains(&lane.0),
         Class::File => lane.0 == FILES,
-        Class::Clipboard => lane.0 == CLIPBOARD,
+        Class::Clipboard => matches!(lane.0, READ_CLIPBOARD | SET_CLIPBOARD),
+        Class::ClipboardContent => match author {
+            Author::AGENT => lane.0 == READ_CLIPBOARD_CONTENT,
+            _ => lane.0 == SET_CLIPBOARD_CONTENT,
+        },
         Class::Chat => lane.0 == CHAT,
         Class::Picture => {
             LaneId {

@@ -177,7 +177,7 @@ impl TechnicianSession {
 
     /// The record that says this; `None` when it is not allowed. (The agent checks again.)
     pub fn tell(&mut self, says: &TechnicianSays, now: Now) -> Option<Outgoing> {
-        let needed = needed(says.lane().class);
+        let needed = needed(says.lane());
         let allowed = needed.is_none_or(|needed| self.allowed.contains(needed));
         let may = !self.over && allowed;
         may.then(|| self.lanes.seal(says, &mut self.proof, now))?

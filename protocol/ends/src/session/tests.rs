@@ -9,7 +9,9 @@ use super::{
     AgentEffect, AgentSays, AgentSession, TechnicianEffect, TechnicianSays, TechnicianSession,
     seal_update,
 };
-use crate::content::{Input, Scene, ShellInput, ShellOutput};
+use crate::content::{
+    ClipboardMessage, ClipboardPart, Form, Input, Scene, ShellInput, ShellOutput, Whose,
+};
 use crate::now::Now;
 use crate::seal::{AGENT_CONTROL, FIRST_TERMINAL, TERMINALS};
 use crate::testing::{START, all, plan};
@@ -132,6 +134,68 @@ fn a_terminal_opens_with_a_grant_and_not_without() {
     assert_eq!(agent.tell(&output, START), None, "nothing is sealed either");
     let facts = AgentSays::Facts(Box::default());
     assert!(agent.tell(&facts, START).is_some(), "view is still granted");
+}
+
+#[test]
+fn each_direction_of_the_clipboard_has_a_right_of_its_own() {
+    use Capability::{ReadClipboard, SetClipboard};
+    let ask = ClipboardMessage::Ask {
+        ask: 0,
+        offer: 0,
+        form: Form::Text,
+    };
+    let offer = ClipboardMessage::Offer {
+        offer: 0,
+        forms: vec![Form::Text],
+    };
+    let part = ClipboardPart {
+        ask: 0,
+        bytes: b"secret".to_vec(),
+    };
+    let to_agent = [
+        (
+            ReadClipboard,
+            TechnicianSays::Clipboard(Whose::Users, ask.clone()),
+        ),
+        (
+            SetClipboard,
+            TechnicianSays::Clipboard(Whose::Technicians, offer.clone()),
+        ),
+        (SetClipboard, TechnicianSays::ClipboardPart(part.clone())),
+    ];
+    let to_technician = [
+        (ReadClipboard, AgentSays::Clipboard(Whose::Users, offer)),
+        (ReadClipboard, AgentSays::ClipboardPart(part)),
+        (SetClipboard, AgentSays::Clipboard(Whose::Technicians, ask)),
+    ];
+    for granted in [ReadClipboard, SetClipboard] {
+        let (mut agent, mut technician) = both(all());
+        // The technician does not hear of it, and seals it all.
+        agent.narrow(Capabilities::of(&[granted]), "narrowed", START);
+        effects(&mut agent);
+        for (right, says) in &to_agent {
+            let outgoing = technician.tell(says, START).unwrap();
+            agent.handle_record(outgoing.lane.class, &outgoing.record, START);
+            let acts = effects(&mut agent);
+            let acted = acts.iter().any(|effect| {
+                matches!(
+                    effect,
+                    AgentEffect::ReadClipboard(..)
+                        | AgentEffect::SetClipboard(..)
+                        | AgentEffect::ClipboardPart(..)
+                )
+            });
+            assert_eq!(acted, *right == granted, "{says:?} with {granted}");
+        }
+        for (right, says) in &to_technician {
+            let sealed = agent.tell(says, START).is_some();
+            assert_eq!(sealed, *right == granted, "{says:?} with {granted}");
+        }
+        agent.narrow(Capabilities::NONE, "taken back", START);
+        for (_, says) in &to_technician {
+            assert_eq!(agent.tell(says, START), None);
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What commands that joined the session, and the window's panels, want of it, and what the agent says for them.
 
 use serde_json::json;
+use sightline_ends::clipboard::Broken;
 use sightline_ends::content::{CHAT_CAP, Chat};
 use sightline_ends::session::{AgentSays, TechnicianSays};
 use sightline_ends::text::harmless;
@@ -8,6 +9,7 @@ use sightline_protocol::capability::Capability;
 use sightline_protocol::close::CloseCode;
 
 use super::Running;
+use super::clipboard::ClipboardEvent;
 use super::files::FilesEvent;
 use super::shells::Todo;
 use crate::io::local::{ClientId, FromCommand, FromHolder, Joined, VERSION, Welcome};
@@ -28,6 +30,7 @@ impl Running {
                 self.clients.left(id);
                 self.shell(todo);
                 self.files.left(id);
+                self.clipboard.left(id);
                 self.unused();
             }
         }
@@ -108,6 +111,10 @@ impl Running {
             FromCommand::ListFolder(path) => self.files.list(id, path),
             FromCommand::Choose(collision) => self.files.choose(id, collision),
             FromCommand::StopFiles(()) => self.files.left(id),
+            FromCommand::GetClipboard(form) => self.clipboard.get(id, form),
+            FromCommand::PutClipboard((form, bytes, last)) => {
+                self.clipboard.put(id, form, &bytes, last);
+            }
         }
     }
 
@@ -146,6 +153,22 @@ impl Running {
         }
     }
 
+    pub(super) fn clipboard_happened(&mut self, event: ClipboardEvent) {
+        match event {
+            ClipboardEvent::Say(says) => drop(self.tell(&says)),
+            ClipboardEvent::Tell(id, message) => self.clients.tell(id, message),
+            ClipboardEvent::Crossed(event, facts) => self.report.note(event, facts),
+        }
+    }
+
+    fn clipboard_broken(&mut self, done: Result<(), Broken>) {
+        if let Err(broken) = done {
+            tracing::error!("clipboard: {broken}");
+            let now = self.clock.now();
+            self.machine.leave(CloseCode::ProtocolViolation, now);
+        }
+    }
+
     /// What the agent says beside the picture.
     pub(super) fn said(&mut self, says: AgentSays) {
         match says {
@@ -165,7 +188,14 @@ impl Running {
                     self.clients.tell(id, message);
                 }
             }
-            AgentSays::Clipboard(_) => {}
+            AgentSays::Clipboard(whose, message) => {
+                let done = self.clipboard.said(whose, message);
+                self.clipboard_broken(done);
+            }
+            AgentSays::ClipboardPart(part) => {
+                let done = self.clipboard.part(&part);
+                self.clipboard_broken(done);
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
 
 /// Tier 1 sees and chats, 2 also controls, 3 also has shell and files.
 fn default_tiers() -> Vec<TierEntry> {
-    use Capability::{Chat, Clipboard, Control, Files, Shell, View};
+    use Capability::{Chat, Control, Files, ReadClipboard, SetClipboard, Shell, View};
     let tier = |number, name: &str, list: &[Capability]| TierEntry {
         number,
         name: name.into(),
@@ -88,8 +88,24 @@ fn default_tiers() -> Vec<TierEntry> {
     };
     vec![
         tier(1, "look", &[View, Chat]),
-        tier(2, "help", &[View, Chat, Control, Clipboard]),
-        tier(3, "repair", &[View, Chat, Control, Clipboard, Shell, Files]),
+        tier(
+            2,
+            "help",
+            &[View, Chat, Control, ReadClipboard, SetClipboard],
+        ),
+        tier(
+            3,
+            "repair",
+            &[
+                View,
+                Chat,
+                Control,
+                ReadClipboard,
+                SetClipboard,
+                Shell,
+                Files,
+            ],
+        ),
     ]
 }
 
@@ -330,7 +346,7 @@ impl Folder {
         let key = AuditorKey::from_seed(&seed(&mut Chance::default()));
         files::create(&path, files::auditor_key_pem(&key).as_bytes(), Mode::Secret)?;
         let classes = if classes.is_empty() {
-            &Class::ALL[..]
+            &Class::USUAL[..]
         } else {
             classes
         };

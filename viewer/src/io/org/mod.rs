@@ -78,7 +78,8 @@ pub enum AuditorCommand {
     /// Make a key for an auditor, who can open the recordings that begin from now on.
     Add {
         name: String,
-        /// Only these classes of record, such as picture,input; all of them if not said.
+        /// Only these classes of record, such as picture,input; if not said, all but clipboard-content, so that of what was
+        /// copied a recording says the size and the hash. An auditor with clipboard-content reads all of it; users are told.
         #[arg(long, value_delimiter = ',', value_parser = class)]
         classes: Vec<Class>,
     },

@@ -315,6 +315,7 @@ impl App {
     }
 
     fn focus(&mut self, focused: bool) {
+        (self.did)(Did::Focus(focused));
         if std::mem::replace(&mut self.focused, focused) && !focused {
             let input = self.hands.release_all();
             self.say(input);

@@ -50,6 +50,8 @@ pub enum Did {
     End,
     /// The window is being closed.
     Closed,
+    /// The window has the keyboard (no longer).
+    Focus(bool),
     /// Everything up to this update was handed to the screen.
     Presented { frame: u64 },
     /// The auditor wants something of the replay.

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sightline_ends::content::{Button, Chat, ClipboardMessage, Control, Input, Scene};
+use sightline_ends::content::{Button, Chat, Control, Input, Scene};
 use sightline_ends::replay::Content;
 use sightline_protocol::record::{Class, Header};
 
+use super::clipboards::Clipboards;
 use super::event::{Event, at, micros};
 use super::files;
 use super::shells::Shells;
@@ -49,6 +50,7 @@ pub struct Events {
     typing: Typing,
     typing_from: Option<Header>,
     shells: Shells,
+    clipboards: Clipboards,
     pictures: Option<Count>,
     pointing: Option<Count>,
     pointer: (i32, i32),
@@ -72,7 +74,10 @@ impl Events {
                 self.say(Event::new(header, "chat", text.as_str()))
             }
             Content::File(message) => self.out.extend(files::event(header, message)),
-            Content::Clipboard(message) => self.clipboard(header, message),
+            Content::Clipboard(message) => {
+                self.clipboards.message(header, message, &mut self.out);
+            }
+            Content::ClipboardPart(part) => self.clipboards.part(header, part, &mut self.out),
             Content::Facts(_) => self.say(Event::new(header, "facts", "the computer's state")),
             Content::Sealed => {
                 Count::add(self.closed.entry(header.class).or_default(), header, 0);
@@ -240,22 +245,6 @@ impl Events {
             | Control::Mark { .. }
             | Control::Ping { .. }
             | Control::Pong { .. } => {}
-        }
-    }
-
-    fn clipboard(&mut self, header: &Header, message: &ClipboardMessage) {
-        if let ClipboardMessage::Note {
-            form,
-            bytes,
-            sha256,
-            ..
-        } = message
-        {
-            let text = format!("{bytes} bytes of {form:?}").to_lowercase();
-            let event = Event::new(header, "clipboard", text)
-                .with("file.size", *bytes)
-                .with("file.hash.sha256", sha256.to_string());
-            self.say(event);
         }
     }
 }

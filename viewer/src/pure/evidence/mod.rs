@@ -1,6 +1,7 @@
 //! What a recording tells, as text: events, typed words, terminals' lines, searches; and as film frames.
 
 pub mod cast;
+mod clipboards;
 mod colour;
 pub mod event;
 pub mod events;

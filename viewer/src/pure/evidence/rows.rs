@@ -17,16 +17,16 @@ Fields of --jsonl (one event a line), and the columns of --csv:
   event.action                  began, screen, window, pictures, typed, click, pointing, chat, file-asked,
                                 file-allowed, file-refused, file, file-failed, file-done, file-ended, files-listed, shell-open,
                                 shell-opened, shell-input, shell-output, shell-resize, shell-close, shell-exit,
-                                shell-failed, clipboard, facts-asked, facts, note, grants, refused, bye, sealed, ended
+                                shell-failed, clipboard, clipboard-content, clipboard-failed, facts-asked, facts, note, grants, refused, bye, sealed, ended
   message                       the text: the window's title, the terminal's lines, the keys typed, …
   user.name                     the author: the technician's name, or `agent`
   sightline.author_fingerprint  of the author's key
   sightline.session             the session
-  sightline.class               picture, input, shell, file, clipboard, chat, control
+  sightline.class               picture, input, shell, file, clipboard, chat, control, clipboard-content
   sightline.lane                tells terminals apart
   sightline.offset_us           microseconds since the session's start
   and by action: sightline.typed (the text after corrections), sightline.updates, .bytes, .records, .until_us,
-  .files, .transfer, .movements, .width, .height, .columns, .rows, .term, .button, .x, .y, .allowed, .close, .direction, .reason,
+  .files, .transfer, .form, .content, .movements, .width, .height, .columns, .rows, .term, .button, .x, .y, .allowed, .close, .direction, .reason,
   .ticket, .consent, .granted, .organisation, file.name, file.size, file.hash.sha256, process.exit_code,
   process.command_line.
 In --csv these last ones stand as one JSON object in the column `details`. An event `sealed` says how much of a class this key
