@@ -171,27 +171,25 @@ impl Worker {
         }
     }
 
-    /// Until it is to end.
+    /// Until it is to end. Events are taken one by one, after the last flush: a flush may read some, and sleeping would miss
+    /// them.
     fn work(&mut self, orders: &Receiver<Todo>) -> Result<(), Broken> {
         loop {
             if self.orders(orders)? {
                 return Ok(());
-            }
-            self.conn.flush()?;
-            while let Some(event) = self.conn.poll_for_event()? {
-                self.event(&event)?;
-                self.conn.flush()?;
             }
             let now = Instant::now();
             let read = self.reader.overdue(now);
             self.read(read)?;
             self.server.overdue(&self.conn, now)?;
             self.conn.flush()?;
+            if let Some(event) = self.conn.poll_for_event()? {
+                self.event(&event)?;
+                continue;
+            }
             let until = [self.reader.deadline(), self.server.deadline()];
             let until = until.into_iter().flatten().min();
-            if !self.reader.just_asked() {
-                sleep::sleep(self.conn.stream().as_fd(), &self.waker, until)?;
-            }
+            sleep::sleep(self.conn.stream().as_fd(), &self.waker, until)?;
         }
     }
 
@@ -244,11 +242,11 @@ impl Worker {
                 let read = self.reader.notified(&self.conn, &self.atoms, e)?;
                 self.read(read)?;
             }
-            Event::PropertyNotify(e) if e.window == self.window => {
-                if e.state == Property::NEW_VALUE {
-                    let read = self.reader.more(&self.conn, &self.atoms, e.atom)?;
-                    self.read(read)?;
-                }
+            Event::PropertyNotify(e)
+                if e.window == self.window && e.state == Property::NEW_VALUE =>
+            {
+                let read = self.reader.more(&self.conn, &self.atoms, e.atom)?;
+                self.read(read)?;
             }
             Event::PropertyNotify(e) if e.state == Property::DELETE => {
                 self.server.taken(&self.conn, e.window, e.atom)?;

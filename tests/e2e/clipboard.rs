@@ -6,12 +6,18 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use sightline_ends::content::{ClipboardMessage, ClipboardPart, Form, Whose};
+use sightline_ends::session::TechnicianSays;
 use sightline_program::history::History;
+use sightline_protocol::capability::Capability;
+use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::Digest;
 use sightline_tests::display::Display;
+use sightline_tests::hostile::Hostile;
 use sightline_tests::memory::{find_in_files, find_in_process};
 use sightline_tests::program::{Program, built, run};
 use sightline_tests::selection::{Owner, paste, paste_within, targets, xclip};
+use sightline_tests::stage::focus;
 use sightline_tests::world::{Agent, SOON, Setting, World, text};
 
 const BOTH: &str = "view,clipboard";
@@ -402,5 +408,131 @@ fn a_program_that_hangs_or_lies_costs_nobody_else_anything() -> anyhow::Result<(
     xclip(&scene.user, "UTF8_STRING", b"fine")?;
     scene.until_offered("text")?;
     assert_eq!(scene.get("text")?, b"fine");
+    Ok(())
+}
+
+/// Waits until a program on this display can paste this.
+fn until_pasted(display: &Display, target: &str, content: &[u8]) -> anyhow::Result<()> {
+    let there = |display: &Display| Ok(targets(display)?.iter().any(|name| name == target));
+    display.until(SOON, "something to paste", there)?;
+    display.until(SOON, "the content", |display| {
+        Ok(paste(display, target).is_ok_and(|pasted| pasted == content))
+    })
+}
+
+#[test]
+fn copy_and_paste_work_between_two_desktops() -> anyhow::Result<()> {
+    let (mut world, user) = world()?;
+    let mut desk = Display::start(1024, 768)?;
+    let mut agent = world.share(&user, &[])?;
+    let code = agent.code.clone();
+    let mut viewer = world.connect(&desk, &code, &["--ask", "view,control,clipboard"])?;
+    agent.answer("y")?;
+    viewer.events.wait("round_trip", SOON)?;
+    let window = desk.wait_window("Sightline", SOON)?;
+    focus(&desk, window)?;
+
+    // Both ways, short and in pieces.
+    xclip(&desk, "UTF8_STRING", WORDS.as_bytes())?;
+    until_pasted(&user, "UTF8_STRING", WORDS.as_bytes())?;
+    xclip(&user, "image/png", &png())?;
+    until_pasted(&desk, "image/png", &png())?;
+    let marked = targets(&desk)?;
+    assert!(marked.iter().any(|t| t == "x-kde-passwordManagerHint"));
+    let ten = large(10 << 20);
+    xclip(&desk, "UTF8_STRING", &ten)?;
+    until_pasted(&user, "UTF8_STRING", &ten)?;
+    xclip(&user, "UTF8_STRING", &ten)?;
+    until_pasted(&desk, "UTF8_STRING", &ten)?;
+
+    // A clipboard manager at the user's that takes over what it is given: it does not come back.
+    xclip(&desk, "UTF8_STRING", b"managed")?;
+    until_pasted(&user, "UTF8_STRING", b"managed")?;
+    xclip(&user, "UTF8_STRING", b"managed")?;
+    std::thread::sleep(Duration::from_millis(500));
+    let names = targets(&desk)?;
+    assert!(
+        !names.iter().any(|t| t == "x-kde-passwordManagerHint"),
+        "the technician's is still the technician's: {names:?}"
+    );
+
+    // What is copied while another window has the keyboard is not offered before the technician comes back.
+    desk.run("xterm", &["-title", "elsewhere"])?;
+    let elsewhere = desk.wait_window("elsewhere", SOON)?;
+    focus(&desk, elsewhere)?;
+    std::thread::sleep(Duration::from_millis(300));
+    xclip(&desk, "UTF8_STRING", b"private")?;
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(paste(&user, "UTF8_STRING")?, b"managed");
+    focus(&desk, window)?;
+    until_pasted(&user, "UTF8_STRING", b"private")?;
+    // Neither stays when the user takes the rights back.
+    agent.terminal.type_line("/take clipboard")?;
+    viewer.events.wait("allowed", SOON)?;
+    user.until(SOON, "nothing", |user| Ok(targets(user)?.is_empty()))
+}
+
+/// A technician on the libraries who may do both.
+fn hostile() -> anyhow::Result<(World, Display, Agent, Hostile)> {
+    let (mut world, user) = world()?;
+    let mut agent = world.share(&user, &[])?;
+    let genuine = sightline::io::technician::read(&world.technician_file())?;
+    let claimed = Hostile::claim(genuine, &agent.code)?;
+    let mut technician = claimed.map_err(anyhow::Error::from)?;
+    let asked = Capability::named("clipboard").with(Capability::View);
+    technician
+        .until_asked(&agent.code, asked)?
+        .map_err(anyhow::Error::from)?;
+    agent.answer("y")?;
+    technician.until_begun()?.map_err(anyhow::Error::from)?;
+    Ok((world, user, agent, technician))
+}
+
+fn of_ours(message: ClipboardMessage) -> TechnicianSays {
+    TechnicianSays::Clipboard(Whose::Technicians, message)
+}
+
+fn offer(offer: u64) -> TechnicianSays {
+    let forms = vec![Form::Text];
+    of_ours(ClipboardMessage::Offer { offer, forms })
+}
+
+#[test]
+fn a_flood_of_offers_and_false_contents_put_nothing_into_a_paste() -> anyhow::Result<()> {
+    let (_world, user, mut agent, mut technician) = hostile()?;
+    for n in 0..3_000 {
+        technician.say(&offer(n))?;
+    }
+    let there = |user: &Display| Ok(!targets(user)?.is_empty());
+    user.until(SOON, "the offer", there)?;
+    let pasting = std::thread::spawn({
+        let display = user.name().to_owned();
+        move || paste_within(&display, "UTF8_STRING", SOON)
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    // Another content than the hash says.
+    technician.say(&of_ours(ClipboardMessage::Giving {
+        ask: 0,
+        form: Form::Text,
+        bytes: 3,
+        sha256: Digest::of(&[b"xyz"]),
+    }))?;
+    let bytes = b"abc".to_vec();
+    technician.say(&TechnicianSays::ClipboardPart(ClipboardPart {
+        ask: 0,
+        bytes,
+    }))?;
+    assert_eq!(pasting.join().expect("it does not panic")?, b"");
+    // More than was announced ends the session.
+    let bytes = vec![b'a'; 100];
+    technician.say(&TechnicianSays::ClipboardPart(ClipboardPart {
+        ask: 7,
+        bytes,
+    }))?;
+    let (code, _) = technician.listen_to_the_end(SOON)?;
+    assert_eq!(code, CloseCode::ProtocolViolation);
+    let (_, reason) = agent.ends(SOON)?;
+    assert!(reason.contains("broke the protocol"), "{reason}");
+    assert!(targets(&user)?.is_empty(), "nothing of it stays");
     Ok(())
 }

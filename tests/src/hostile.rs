@@ -1,5 +1,6 @@
 //! A technician's end on the libraries instead of the shipped program: it can do what the program never would.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use sightline_ends::handshake::{
     Established, TechnicianEvent, TechnicianHandshake, TechnicianSetup,
 };
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
-use sightline_ends::session::{TechnicianEffect, TechnicianSession};
+use sightline_ends::session::{TechnicianEffect, TechnicianSays, TechnicianSession};
 use sightline_link::{
     Arrived, Broker, BrokerError, Bytes, FromLane, HandshakeReceiver, HandshakeSender, LaneSender,
     LinkError, read_lane,
@@ -53,6 +54,8 @@ struct Begun {
     machine: TechnicianSession,
     control: LaneSender,
     input: LaneSender,
+    /// Lanes beside these, made when they are first used.
+    others: BTreeMap<LaneId, LaneSender>,
     to_inbox: mpsc::Sender<FromLane>,
     inbox: mpsc::Receiver<FromLane>,
     /// Every record that came from the agent.
@@ -189,6 +192,7 @@ impl Hostile {
             machine: TechnicianSession::new(established, self.clock.now()),
             control: self.open_lane(TECHNICIAN_CONTROL)?.context("no lane")?,
             input: self.open_lane(TECHNICIAN_INPUT)?.context("no lane")?,
+            others: BTreeMap::new(),
             to_inbox,
             inbox,
             heard: Vec::new(),
@@ -201,6 +205,22 @@ impl Hostile {
         let begun = self.begun.as_mut().context("no session")?;
         let record = begun.machine.hostile_input(input, self.clock.now());
         Ok(self.runtime.block_on(begun.input.send(record.into())))
+    }
+
+    /// Says something on a lane beside control and input, as far as the user allowed it at the beginning.
+    pub fn say(&mut self, says: &TechnicianSays) -> anyhow::Result<()> {
+        let begun = self.begun.as_mut().context("no session")?;
+        let outgoing = begun.machine.tell(says, self.clock.now());
+        let outgoing = outgoing.context("it was not allowed from the beginning")?;
+        let id = outgoing.lane;
+        if !begun.others.contains_key(&id) {
+            let lane = self.open_lane(id)?.context("no lane")?;
+            let begun = self.begun.as_mut().context("no session")?;
+            begun.others.insert(id, lane);
+        }
+        let begun = self.begun.as_mut().context("no session")?;
+        let lane = begun.others.get_mut(&id).context("no lane")?;
+        Ok(self.runtime.block_on(lane.send(outgoing.record.into()))?)
     }
 
     /// Listens, acknowledging pictures as a viewer does, until the session is over: why, and every record heard.

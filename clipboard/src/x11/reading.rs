@@ -50,7 +50,6 @@ pub struct Reader {
     targets: Vec<Atom>,
     reading: Option<Reading>,
     wanted: VecDeque<Form>,
-    just_asked: bool,
 }
 
 impl Reader {
@@ -61,13 +60,7 @@ impl Reader {
             targets: Vec::new(),
             reading: None,
             wanted: VecDeque::new(),
-            just_asked: false,
         }
-    }
-
-    /// Whether requests may still have to be flushed.
-    pub fn just_asked(&mut self) -> bool {
-        std::mem::take(&mut self.just_asked)
     }
 
     pub fn deadline(&self) -> Option<Instant> {
@@ -154,7 +147,6 @@ impl Reader {
             pieces: None,
             moved: Instant::now(),
         });
-        self.just_asked = true;
         Ok(())
     }
 

@@ -168,7 +168,14 @@ pub fn giver_seeds() -> Vec<Vec<u8>> {
     });
     let fetched = vec![3, 0xff, 0xff];
     vec![
-        [&[2, 1][..], &ask(0), &fetched, &got(WINDOW), &got(WINDOW + 1)].concat(),
+        [
+            &[2, 1][..],
+            &ask(0),
+            &fetched,
+            &got(WINDOW),
+            &got(WINDOW + 1),
+        ]
+        .concat(),
         [&[2, 1][..], &ask(0), &ask(1), &fetched, &stop, &fetched].concat(),
         [&[2, 1][..], &ask(0), &[2, 4], &fetched, &[4], &ask(1)].concat(),
     ]

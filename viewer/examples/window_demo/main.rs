@@ -205,7 +205,7 @@ fn feed(handle: &WindowHandle, wanted: &Wanted, presented: &Receiver<u64>) {
         frame: 0,
         monitors: wanted.monitors,
     };
-    let mut grants = vec![Capability::View, Capability::Clipboard];
+    let mut grants = vec![Capability::View, Capability::SetClipboard];
     if !wanted.view_only {
         grants.push(Capability::Control);
     }

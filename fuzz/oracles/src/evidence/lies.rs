@@ -322,9 +322,13 @@ fn of_the_clipboard(tell: Tell) {
     tell("set it, and may only read it", "outside-grant", &|it| {
         copied(it, ReadClipboard, Clipboard, 6);
     });
-    tell("gave it content, and may only read it", "outside-grant", &|it| {
-        copied(it, ReadClipboard, ClipboardContent, 8);
-    });
+    tell(
+        "gave it content, and may only read it",
+        "outside-grant",
+        &|it| {
+            copied(it, ReadClipboard, ClipboardContent, 8);
+        },
+    );
 }
 
 fn of_the_relay(tell: Tell) {

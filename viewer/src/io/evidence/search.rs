@@ -19,11 +19,12 @@ use crate::pure::evidence::words::{Words, context};
 /// The extension of recordings in a folder.
 const EXTENSION: &str = "slrec";
 /// Kinds of events that are words of people and programs. The others are counts.
-const WORDY: [&str; 9] = [
+const WORDY: [&str; 10] = [
     "began",
     "window",
     "typed",
     "chat",
+    "clipboard-content",
     "file",
     "file-asked",
     "shell-opened",

@@ -4,7 +4,7 @@
 //! session's window, and not before. What the user copied is marked as a secret on the technician's desktop, so that
 //! clipboard managers neither fetch nor keep it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,7 +45,7 @@ pub struct Clipboard {
     getting: Vec<(ClientId, Option<Form>)>,
     /// What commands put, so far.
     putting: BTreeMap<ClientId, Vec<u8>>,
-    told: Vec<ClipboardEvent>,
+    told: VecDeque<ClipboardEvent>,
 }
 
 impl Clipboard {
@@ -73,7 +73,7 @@ impl Clipboard {
             not_offered: None,
             getting: Vec::new(),
             putting: BTreeMap::new(),
-            told: Vec::new(),
+            told: VecDeque::new(),
         }
     }
 
@@ -129,7 +129,7 @@ impl Clipboard {
 
     fn refuse(&mut self, id: ClientId, why: &str) {
         let refused = FromHolder::Refused(why.to_owned());
-        self.told.push(ClipboardEvent::Tell(id, refused));
+        self.told.push_back(ClipboardEvent::Tell(id, refused));
     }
 
     /// A command wants what the user copied.
@@ -198,7 +198,7 @@ impl Clipboard {
         }
         self.exchange.hold(form, content);
         self.told
-            .push(ClipboardEvent::Tell(id, FromHolder::Done(())));
+            .push_back(ClipboardEvent::Tell(id, FromHolder::Done(())));
     }
 
     pub fn left(&mut self, id: ClientId) {
@@ -209,8 +209,8 @@ impl Clipboard {
     /// What happens next. May be cancelled.
     pub async fn next(&mut self) -> ClipboardEvent {
         loop {
-            if !self.told.is_empty() {
-                return self.told.remove(0);
+            if let Some(told) = self.told.pop_front() {
+                return told;
             }
             if let Some(out) = self.exchange.poll() {
                 if let Some(event) = self.event(out) {
@@ -279,7 +279,7 @@ impl Clipboard {
         for n in 0..count {
             let piece = content[n * PIECE..content.len().min((n + 1) * PIECE)].to_vec();
             let message = FromHolder::Clipboard((form, piece, n + 1 == count));
-            self.told.push(ClipboardEvent::Tell(id, message));
+            self.told.push_back(ClipboardEvent::Tell(id, message));
         }
     }
 }
