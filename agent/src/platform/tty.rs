@@ -359,17 +359,18 @@ fn meaning(line: &str, asked: Capabilities) -> Meaning<Answer> {
     let mut chosen = Capabilities::NONE;
     for word in line.split([',', ' ', ';']).filter(|word| !word.is_empty()) {
         let numbered = word.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-        let capability = match numbered {
-            Some(index) => asked.iter().nth(index),
-            None => Capability::from_word(word).filter(|c| asked.contains(*c)),
+        let named = match numbered {
+            Some(index) => asked.iter().nth(index).into_iter().collect(),
+            None => Capability::named(word).intersection(asked),
         };
-        let Some(capability) = capability else {
+        if named.is_empty() {
             let word = clean(word, 20);
             return Meaning::Unclear(format!(
                 "\"{word}\" is none of what is asked; nothing is allowed yet"
             ));
-        };
-        chosen = tick(chosen, asked, capability, true);
+        }
+        let tick = |chosen, capability| tick(chosen, asked, capability, true);
+        chosen = named.iter().fold(chosen, tick);
     }
     match chosen.is_empty() {
         true => Meaning::Unclear("please answer y, n, or a list such as 1,2".into()),

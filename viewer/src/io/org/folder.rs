@@ -251,11 +251,16 @@ impl Folder {
 
     fn tiers(&self) -> anyhow::Result<Vec<Tier>> {
         let tier = |entry: &TierEntry| {
-            let capabilities = entry.capabilities.iter().map(|w| Capability::from_word(w));
+            let named = entry.capabilities.iter().map(|w| Capability::named(w));
+            let mut capabilities = Capabilities::NONE;
+            for named in named {
+                capabilities = named.iter().fold(capabilities, Capabilities::with);
+                (!named.is_empty()).then_some(())?;
+            }
             Some(Tier {
                 number: entry.number,
                 name: entry.name.clone(),
-                capabilities: capabilities.collect::<Option<Capabilities>>()?,
+                capabilities,
             })
         };
         let tiers = self.file.tiers.iter().map(|entry| {

@@ -64,7 +64,8 @@ impl Rights {
         let what = match needed {
             Capability::View => "see the screen",
             Capability::Control => "use mouse and keyboard",
-            Capability::Clipboard => "exchange the clipboard",
+            Capability::ReadClipboard => "read the clipboard",
+            Capability::SetClipboard => "set the clipboard",
             Capability::Shell => "run commands",
             Capability::Files => "copy files",
             Capability::Chat => "exchange messages",
