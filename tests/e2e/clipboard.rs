@@ -492,8 +492,8 @@ fn of_ours(message: ClipboardMessage) -> TechnicianSays {
     TechnicianSays::Clipboard(Whose::Technicians, message)
 }
 
-fn offer(offer: u64) -> TechnicianSays {
-    let forms = vec![Form::Text];
+fn offer(offer: u64, form: Form) -> TechnicianSays {
+    let forms = vec![form];
     of_ours(ClipboardMessage::Offer { offer, forms })
 }
 
@@ -501,19 +501,20 @@ fn offer(offer: u64) -> TechnicianSays {
 fn a_flood_of_offers_and_false_contents_put_nothing_into_a_paste() -> anyhow::Result<()> {
     let (_world, user, mut agent, mut technician) = hostile()?;
     for n in 0..3_000 {
-        technician.say(&offer(n))?;
+        technician.say(&offer(n, Form::Text))?;
     }
-    let there = |user: &Display| Ok(!targets(user)?.is_empty());
-    user.until(SOON, "the offer", there)?;
+    technician.say(&offer(3_000, Form::Html))?;
+    let there = |user: &Display| Ok(targets(user)?.iter().any(|t| t == "text/html"));
+    user.until(SOON, "the last offer", there)?;
     let pasting = std::thread::spawn({
         let display = user.name().to_owned();
-        move || paste_within(&display, "UTF8_STRING", SOON)
+        move || paste_within(&display, "text/html", SOON)
     });
     std::thread::sleep(Duration::from_millis(500));
     // Another content than the hash says.
     technician.say(&of_ours(ClipboardMessage::Giving {
         ask: 0,
-        form: Form::Text,
+        form: Form::Html,
         bytes: 3,
         sha256: Digest::of(&[b"xyz"]),
     }))?;
