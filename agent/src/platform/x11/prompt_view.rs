@@ -134,6 +134,8 @@ impl ConsentForm {
             style.icon_width_inner = 12.0;
             style.icon_spacing = 9.0;
             style.interact_size.y = 24.0;
+            // Every right on its own line: seven of them with a long reason fit a small screen.
+            style.item_spacing.y = 1.0;
             let widgets = &mut ui.visuals_mut().widgets;
             widgets.inactive.bg_stroke = Stroke::new(1.0, colours.weak);
             widgets.hovered.bg_stroke = Stroke::new(1.0, colours.weak);
