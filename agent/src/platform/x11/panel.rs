@@ -23,6 +23,8 @@ use sightline_ends::content::Area;
 const RAISE_EVERY: Duration = Duration::from_millis(250);
 /// The smallest scale that can still be read.
 const SMALLEST: f32 = 0.6;
+/// Times that a scale is tried: lines break elsewhere at another one, and then a few pixels are missing still.
+const FITTINGS: usize = 4;
 /// Bytes of one PutImage: below every server's limit.
 const STRIP: usize = 200 * 1024;
 
@@ -113,14 +115,17 @@ impl Panel {
     /// could not be clicked.
     pub fn measure(&mut self, mut contents: impl FnMut(&mut egui::Ui)) -> (u32, u32) {
         let room = (self.monitor.width.max(1), self.monitor.height.max(1));
-        let size = self.measure_in(room, &mut contents);
+        let mut size = self.measure_in(room, &mut contents);
         let fits = |need: u32, room: u32| room as f32 / need.max(1) as f32;
-        let ratio = fits(size.0, room.0).min(fits(size.1, room.1));
-        if ratio >= 1.0 {
-            return size;
+        for _ in 0..FITTINGS {
+            let ratio = fits(size.0, room.0).min(fits(size.1, room.1));
+            if ratio >= 1.0 || self.scale <= SMALLEST {
+                break;
+            }
+            self.scale = (self.scale * ratio).max(SMALLEST);
+            size = self.measure_in(room, &mut contents);
         }
-        self.scale = (self.scale * ratio).max(SMALLEST);
-        self.measure_in(room, &mut contents)
+        size
     }
 
     fn measure_in(
