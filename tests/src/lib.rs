@@ -4,6 +4,7 @@
 
 pub mod disk;
 pub mod display;
+pub mod drop;
 pub mod false_relay;
 pub mod glass;
 pub mod hostile;

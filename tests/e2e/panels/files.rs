@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sightline_tests::display::Display;
+use sightline_tests::drop::drop_files;
 use sightline_tests::letters::{self, Hand, hand};
 use sightline_tests::world::SOON;
 
@@ -116,6 +117,29 @@ pub fn drag(display: &Display, from: (i32, i32), to: (i32, i32)) -> anyhow::Resu
     }
     pause();
     display.fake(BUTTON_RELEASE_EVENT, 1, 0, 0)
+}
+
+#[test]
+fn files_dropped_onto_the_window_are_sent() -> anyhow::Result<()> {
+    let mut scene = Scene::set("view,files")?;
+    let (here, there) = homes(&scene)?;
+    let files = [here.join("driver.bin"), here.join("tools")];
+    let dropped: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let window = scene.stage.viewer_window()?;
+    drop_files(scene.technician(), window, &dropped, SOON)?;
+    // The panel opens and says what becomes of them: they go to the user's downloads.
+    letters::wait(scene.technician(), "printer.log", &name(), SOON)?;
+    let asked = scene.agent.answer_files("y")?;
+    assert_eq!(
+        scene.agent.terminal.events.count("files_asked"),
+        1,
+        "both at once: {asked}"
+    );
+    letters::wait(scene.technician(), "2 files copied", &done(), SOON)?;
+    scene.picture("files-dropped")?;
+    let sent = there.join("Downloads/tools/deep/fix.sh");
+    assert_eq!(std::fs::read_to_string(sent)?, "echo fixed\n");
+    Ok(())
 }
 
 #[test]
