@@ -16,6 +16,8 @@ const TERM: &str = "xterm-256color";
 const FIRST: (u16, u16) = (80, 24);
 /// Bytes of pasted text in one message; more goes in several. A message takes 70,000.
 const PASTED: usize = 32 * 1024;
+/// Bytes that are kept of what is typed while a terminal opens: a few lines.
+const EARLY: usize = 4 * 1024;
 /// Rows that a notch of the wheel turns.
 const NOTCH: isize = 3;
 
@@ -38,6 +40,8 @@ pub struct Tab {
     /// Something to know that the program did not write.
     pub remark: Option<&'static str>,
     selected: Option<(Place, Place)>,
+    /// What was typed before there was a program to read it.
+    early: Vec<u8>,
 }
 
 /// All of them.
@@ -94,6 +98,8 @@ impl Tab {
             FromHolder::ShellReady(ready) => {
                 self.program = ready.program;
                 self.state = State::Running;
+                let early = std::mem::take(&mut self.early);
+                return (!early.is_empty()).then_some(FromCommand::Keys(early));
             }
             FromHolder::ShellOutput((bytes, shown)) => {
                 self.screen.take(&shown);
@@ -149,6 +155,7 @@ impl Terminals {
             program: String::new(),
             remark: None,
             selected: None,
+            early: Vec::new(),
         });
         self.shown = self.tabs.len() - 1;
         let open = OpenShell {
@@ -224,6 +231,9 @@ impl Terminals {
 
     fn send(&mut self, bytes: Vec<u8>) -> Option<Ask> {
         let tab = self.tab_mut()?;
+        if tab.state == State::Opening && tab.early.len() + bytes.len() <= EARLY {
+            tab.early.extend_from_slice(&bytes);
+        }
         if bytes.is_empty() || !tab.is_running() {
             return None;
         }
@@ -322,7 +332,10 @@ mod tests {
             terminals.key(Sign::Text("x"), Held::default()).is_none(),
             "not yet"
         );
-        ready(&mut terminals, 1);
+        let program = "/bin/bash".to_owned();
+        let opened = FromHolder::ShellReady(Ready { number: 1, program });
+        let early = FromCommand::Keys(b"x".to_vec());
+        assert_eq!(terminals.hear(1, opened), Some(Ask::session(seat, early)));
         assert_eq!(terminals.tabs()[0].name(), "1  bash");
         let took = output(&mut terminals, 1, "hello\r\n");
         assert_eq!(took, Some(Ask::session(seat, FromCommand::Took(7))));
