@@ -27,6 +27,11 @@ use super::{connect, cursor, monitors, root};
 
 /// A change of at most this many rectangles, after [`CALM`], is taken at once: a key's echo is one to four.
 const FEW: usize = 16;
+/// And at most so many pixels: a line of text as long as the screen is wide. What is larger (a page that scrolls) seldom comes
+/// alone, and grabbing it twice costs more than the wait.
+const SMALL: u64 = 16 * 64 * 64;
+/// With this bit in its level a report is not the last of one drawing (damageproto.h, `DamageNotifyMore`).
+const MORE: u8 = 0x80;
 /// That long without damage, and what comes next is no part of a burst. A program that redraws a window
 /// draws without such pauses.
 const CALM: Duration = Duration::from_millis(4);
@@ -67,12 +72,26 @@ pub struct X11Screen {
 /// What the events since the last [`Screen::wait`] said.
 #[derive(Debug, Default)]
 struct News {
-    /// Damage rectangles.
+    /// Damage rectangles, and their pixels.
     damage: usize,
+    pixels: u64,
+    /// More rectangles of the same drawing are about to come.
+    more: bool,
     layout: bool,
     shape: bool,
     motion: bool,
     title: bool,
+}
+
+impl News {
+    /// Whether what was damaged may be taken at once if it is isolated.
+    fn is_small(&self) -> bool {
+        self.damage <= FEW && self.pixels <= SMALL && !self.more
+    }
+
+    fn forget_damage(&mut self) {
+        (self.damage, self.pixels, self.more) = (0, 0, false);
+    }
 }
 
 impl X11Screen {
@@ -166,6 +185,8 @@ impl X11Screen {
                 let (width, height) = (a.width.into(), a.height.into());
                 self.tiles.mark(a.x.into(), a.y.into(), width, height);
                 self.news.damage += 1;
+                self.news.pixels += u64::from(width) * u64::from(height);
+                self.news.more = u8::from(e.level) & MORE != 0;
             }
             Event::XfixesCursorNotify(_) => self.news.shape = true,
             Event::XinputRawMotion(_) => self.news.motion = true,
@@ -239,7 +260,7 @@ impl X11Screen {
     fn await_end_of_burst(&mut self) -> Result<(), DesktopError> {
         let began = Instant::now();
         let calm = self.last_damage.is_none_or(|last| began - last >= CALM);
-        if calm && self.news.damage <= FEW {
+        if calm && self.news.is_small() {
             return Ok(());
         }
         loop {
@@ -251,7 +272,8 @@ impl X11Screen {
                 self.waker.wake(); // the caller's word is not for us
                 return Ok(());
             }
-            if self.news.damage == before || Instant::now() >= began + LONGEST {
+            let pauses = self.news.damage == before && !self.news.more;
+            if pauses || Instant::now() >= began + LONGEST {
                 return Ok(());
             }
         }
@@ -354,7 +376,7 @@ impl Screen for X11Screen {
                     self.await_end_of_burst()?;
                 }
                 self.last_damage = Some(Instant::now());
-                self.news.damage = 0;
+                self.news.forget_damage();
             }
             woken.damaged = self.is_damaged();
             let news = woken.layout.is_some()
@@ -401,7 +423,7 @@ impl Screen for X11Screen {
         piece: &mut dyn FnMut(Area, &[u32]),
     ) -> Result<bool, DesktopError> {
         self.drain()?;
-        self.news.damage = 0;
+        self.news.forget_damage();
         let now = Instant::now();
         let player = self.player.as_mut();
         let painted = player.filter(|p| whole || p.due().is_some_and(|due| due <= now));
