@@ -28,7 +28,9 @@ pub fn updates(data: &[u8]) {
 
 /// The area that a whole update asks for.
 fn asked_area(update: &[u8]) -> Option<u64> {
-    let mut rest = update.strip_prefix(&[2, 1, 0])?.iter();
+    let known = [[2, 1, 0], [3, 1, 0]];
+    let whole = known.iter().find_map(|head| update.strip_prefix(head));
+    let mut rest = whole?.iter();
     let mut number = || {
         let mut value = 0_u64;
         for shift in (0..35).step_by(7) {
@@ -58,7 +60,7 @@ fn decode(decoder: &mut Decoder, update: &[u8]) {
         }
         Err(_) => {
             // Only a whole picture will do now: the shortest delta there is.
-            let delta = [2, 0, 1, 0, 0, 0];
+            let delta = [3, 0, 1, 0, 0, 0];
             assert_eq!(decoder.decode(&delta).err(), Some(PictureError::NeedsWhole));
         }
     }
@@ -121,7 +123,7 @@ fn varint(mut value: u32, out: &mut Vec<u8>) {
 /// Width, height, then ops, residuals and pictures of one update after the other.
 pub fn ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
-    let mut head = vec![2, 1, 0];
+    let mut head = vec![3, 1, 0];
     varint(u32::from(bytes.byte()) + 1, &mut head);
     varint(u32::from(bytes.byte()) + 1, &mut head);
     let mut forger = Forger::new();
@@ -132,7 +134,7 @@ pub fn ops(data: &[u8]) {
         }
         let sections = [bytes.piece(), bytes.piece(), bytes.piece()];
         if number > 0 {
-            head = vec![2, 0, number];
+            head = vec![3, 0, number];
         }
         let update = forger.update(&head, sections);
         decode(&mut decoder, &update);
@@ -344,6 +346,10 @@ pub fn op_seeds() -> Vec<Vec<u8>> {
         0, 0, 1, 0, 1, 0, 1, 0, 1, // its one band
         0,
     ];
+    // A part of a tile by the colour table: two colours, one band of two columns.
+    let table = [
+        0xc3, 0, 0, 1, 0, 0xa0, 1, 1, 2, 3, 4, 5, 6, 0, 0, 0, 1, 0, 0,
+    ];
     // A photo, then what the first tile was.
     let photo = [0xc4, 0, 0, 1, 0, 3, 0x45, 6, 0];
     let mut data = vec![127, 0];
@@ -358,6 +364,9 @@ pub fn op_seeds() -> Vec<Vec<u8>> {
         &[],
         &photo,
         &[1; 6],
+        &[],
+        &table,
+        &[],
         &[],
         &sketch,
         &[],

@@ -5,11 +5,11 @@
 
 use crate::PictureError;
 use crate::bits::{pack, packed_length, unpack};
-use crate::palette::MAX_COLOURS;
+use crate::palette::MAX_MET;
 use crate::{TILE, TILE_AREA};
 
-/// Most bytes of an area's bands: a byte a pixel, and each row a band of its own.
-pub(crate) const MAX_PACKED: usize = TILE_AREA + TILE as usize;
+/// Most bytes of an area's bands: two bytes a pixel, and each row a band of its own.
+pub(crate) const MAX_PACKED: usize = 2 * TILE_AREA + TILE as usize;
 
 /// Decides where bands begin, for one area after the other.
 #[derive(Default)]
@@ -22,8 +22,8 @@ impl Cutter {
     /// Appends the bands of an area: `indices` go row by row, each `width` long, from row `top` of the tile; `ids` translates them.
     pub(crate) fn put(
         &mut self,
-        indices: &[u8],
-        ids: &[u8; MAX_COLOURS],
+        indices: &[u16],
+        ids: &[u16; MAX_MET],
         (width, top): (usize, usize),
         depth: u8,
         out: &mut Vec<u8>,
@@ -42,7 +42,7 @@ impl Cutter {
 
     /// The rows at which bands begin: where the blank between two lines of text does. As in the area before if those rows are blank
     /// here too, whatever this area's letters leave blank beyond them: so the same letter lies the same in all of a line.
-    fn starts(&mut self, indices: &[u8], width: usize, top: usize) -> u64 {
+    fn starts(&mut self, indices: &[u16], width: usize, top: usize) -> u64 {
         let (mut blank, mut mask) = (0u64, 0u64);
         for (y, row) in (top..).zip(indices.chunks_exact(width)) {
             blank |= u64::from(is_even(row)) << y;
@@ -58,17 +58,17 @@ impl Cutter {
     }
 }
 
-/// Columns that are turned at once: as many bytes as one load takes.
+/// Columns that are turned at once: as many indices as one load takes.
 const TURNED: usize = 8;
 
-fn put_band(rows: &[u8], ids: &[u8; MAX_COLOURS], width: usize, depth: u8, out: &mut Vec<u8>) {
+fn put_band(rows: &[u16], ids: &[u16; MAX_MET], width: usize, depth: u8, out: &mut Vec<u8>) {
     let height = rows.len() / width;
     let mut columns = [[0; TILE as usize]; TURNED];
     for x in (0..width).step_by(TURNED) {
         let count = TURNED.min(width - x);
         for (y, row) in rows.chunks_exact(width).enumerate().take(TILE as usize) {
             for (column, &index) in columns.iter_mut().zip(&row[x..x + count]) {
-                column[y] = ids[usize::from(index)];
+                column[y] = ids[usize::from(index) % MAX_MET];
             }
         }
         for column in &columns[..count] {
@@ -77,7 +77,7 @@ fn put_band(rows: &[u8], ids: &[u8; MAX_COLOURS], width: usize, depth: u8, out: 
     }
 }
 
-fn is_even(row: &[u8]) -> bool {
+fn is_even(row: &[u16]) -> bool {
     row.iter().fold(0, |bits, index| bits | (index ^ row[0])) == 0
 }
 
@@ -109,7 +109,7 @@ pub(crate) struct Band<'a> {
     pub(crate) first: usize,
     pub(crate) height: usize,
     /// Column by column.
-    pub(crate) indices: &'a [u8],
+    pub(crate) indices: &'a [u16],
 }
 
 /// Undoes [`Cutter::put`]: hands over the bands of an area of `height` rows that [`read`] accepted, until one is refused.
@@ -119,7 +119,7 @@ pub(crate) fn unpack_all<E>(
     depth: u8,
     mut take: impl FnMut(Band) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut indices = [0; TILE_AREA];
+    let mut indices = [0u16; TILE_AREA];
     let (mut rest, mut first) = (bytes, 0);
     while let ([rows, packed @ ..], true) = (rest, first < height) {
         let height = usize::from(*rows) + 1;
@@ -144,11 +144,11 @@ pub(crate) fn unpack_all<E>(
 mod tests {
     use super::*;
 
-    fn identity() -> [u8; MAX_COLOURS] {
-        std::array::from_fn(|i| i as u8)
+    fn identity() -> [u16; MAX_MET] {
+        std::array::from_fn(|i| i as u16)
     }
 
-    fn bands(cutter: &mut Cutter, rows: &[&[u8]]) -> Vec<u8> {
+    fn bands(cutter: &mut Cutter, rows: &[&[u16]]) -> Vec<u8> {
         let indices = rows.concat();
         let width = rows[0].len();
         let mut out = Vec::new();
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn bands_begin_with_the_blank_between_lines() {
-        let rows: [&[u8]; 5] = [&[1, 2], &[0, 0], &[0, 0], &[3, 0], &[0, 3]];
+        let rows: [&[u16]; 5] = [&[1, 2], &[0, 0], &[0, 0], &[3, 0], &[0, 3]];
         let out = bands(&mut Cutter::default(), &rows);
         assert_eq!(out, [0, 1, 2, 3, 0, 0, 3, 0, 0, 0, 0, 3]);
     }
@@ -185,9 +185,9 @@ mod tests {
     #[test]
     fn bands_go_on_as_in_the_area_before() {
         let mut cutter = Cutter::default();
-        let hanging: [&[u8]; 4] = [&[1, 2], &[1, 0], &[0, 0], &[3, 0]];
+        let hanging: [&[u16]; 4] = [&[1, 2], &[1, 0], &[0, 0], &[3, 0]];
         assert_eq!(bands(&mut cutter, &hanging)[0], 1);
-        let flat: [&[u8]; 4] = [&[1, 2], &[0, 0], &[0, 0], &[3, 0]];
+        let flat: [&[u16]; 4] = [&[1, 2], &[0, 0], &[0, 0], &[3, 0]];
         assert_eq!(bands(&mut cutter, &flat)[0], 1);
     }
 

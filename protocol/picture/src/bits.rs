@@ -38,16 +38,17 @@ pub(crate) fn packed_length(count: usize, depth: u8) -> usize {
 }
 
 /// Appends one line of indices, each below 2^(2^depth), lowest bits first.
-pub(crate) fn pack(indices: &[u8], depth: u8, out: &mut Vec<u8>) {
+pub(crate) fn pack(indices: &[u16], depth: u8, out: &mut Vec<u8>) {
     match depth {
         0 => pack_group::<8>(indices, out),
         1 => pack_group::<4>(indices, out),
         2 => pack_group::<2>(indices, out),
-        _ => out.extend_from_slice(indices),
+        3 => out.extend(indices.iter().map(|&index| index as u8)),
+        _ => out.extend(indices.iter().flat_map(|index| index.to_le_bytes())),
     }
 }
 
-fn pack_group<const PER_BYTE: usize>(indices: &[u8], out: &mut Vec<u8>) {
+fn pack_group<const PER_BYTE: usize>(indices: &[u16], out: &mut Vec<u8>) {
     let (groups, rest) = indices.as_chunks::<PER_BYTE>();
     out.extend(groups.iter().map(join));
     if !rest.is_empty() {
@@ -57,22 +58,27 @@ fn pack_group<const PER_BYTE: usize>(indices: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn join<const PER_BYTE: usize>(group: &[u8; PER_BYTE]) -> u8 {
+fn join<const PER_BYTE: usize>(group: &[u16; PER_BYTE]) -> u8 {
     let bits = 8 / PER_BYTE;
-    (0..PER_BYTE).fold(0, |byte, i| byte | group[i] << (i * bits))
+    (0..PER_BYTE).fold(0, |byte, i| byte | (group[i] as u8) << (i * bits))
 }
 
 /// Undoes [`pack`]: fills `indices` from `packed`, which has [`packed_length`] bytes.
-pub(crate) fn unpack(packed: &[u8], depth: u8, indices: &mut [u8]) {
+pub(crate) fn unpack(packed: &[u8], depth: u8, indices: &mut [u16]) {
     match depth {
         0 => unpack_group::<8>(packed, indices),
         1 => unpack_group::<4>(packed, indices),
         2 => unpack_group::<2>(packed, indices),
-        _ => indices.copy_from_slice(packed),
+        3 => unpack_group::<1>(packed, indices),
+        _ => {
+            for (index, bytes) in indices.iter_mut().zip(packed.as_chunks().0) {
+                *index = u16::from_le_bytes(*bytes);
+            }
+        }
     }
 }
 
-fn unpack_group<const PER_BYTE: usize>(packed: &[u8], indices: &mut [u8]) {
+fn unpack_group<const PER_BYTE: usize>(packed: &[u8], indices: &mut [u16]) {
     let (groups, rest) = indices.as_chunks_mut::<PER_BYTE>();
     for (group, &byte) in groups.iter_mut().zip(packed) {
         *group = split(byte);
@@ -82,10 +88,10 @@ fn unpack_group<const PER_BYTE: usize>(packed: &[u8], indices: &mut [u8]) {
     }
 }
 
-fn split<const PER_BYTE: usize>(byte: u8) -> [u8; PER_BYTE] {
+fn split<const PER_BYTE: usize>(byte: u8) -> [u16; PER_BYTE] {
     let bits = 8 / PER_BYTE;
-    let mask = (1u8 << bits) - 1;
-    std::array::from_fn(|i| byte >> (i * bits) & mask)
+    let mask = (1u16 << bits) - 1;
+    std::array::from_fn(|i| u16::from(byte) >> (i * bits) & mask)
 }
 
 #[cfg(test)]
@@ -124,10 +130,10 @@ mod tests {
 
     #[test]
     fn indices_come_back() {
-        for depth in 0..4u8 {
+        for depth in 0..5u8 {
             for width in [1, 2, 3, 7, 8, 9, 63, 64] {
                 let limit = 1u32 << (1 << depth);
-                let indices: Vec<u8> = (0..width).map(|i| (i * 7 % limit) as u8).collect();
+                let indices: Vec<u16> = (0..width).map(|i| (i * 1007 % limit) as u16).collect();
                 let mut packed = Vec::new();
                 pack(&indices, depth, &mut packed);
                 assert_eq!(packed.len(), packed_length(indices.len(), depth));

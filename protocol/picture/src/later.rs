@@ -5,10 +5,10 @@
 //! copy's matter at their source instead. What nobody sees is then left out.
 
 use crate::decoder::Video;
-use crate::palette::MAX_COLOURS;
+use crate::palette::{MAX_COLOURS, TABLE_DEPTH};
 use crate::residual::Predictor;
 use crate::wire::SLOTS;
-use crate::{Canvas, PictureError, Rect, sheet};
+use crate::{Canvas, PictureError, Rect, bands, sheet};
 
 /// Most bytes that wait; more are painted before they go on.
 pub(crate) const MOST: usize = 96 * 1024 * 1024;
@@ -30,6 +30,11 @@ pub(crate) enum Stroke {
         area: Rect,
         depth: u8,
         colours: u16,
+        at: usize,
+    },
+    /// Four bytes each, row by row.
+    Pixels {
+        area: Rect,
         at: usize,
     },
     Photo {
@@ -148,6 +153,42 @@ impl Later {
         at
     }
 
+    /// Keeps what packed rows of places in the colour table show: the table is too large, and does not stay as it is. Returns where.
+    pub(crate) fn keep_pixels(
+        &mut self,
+        area: &Rect,
+        table: &[u32],
+        packed: &[u8],
+    ) -> Result<usize, PictureError> {
+        let at = self.bytes.len();
+        let size = (area.width as usize, area.height as usize);
+        self.bytes.resize(at + 4 * area.area() as usize, 0);
+        let pixels = &mut self.bytes[at..];
+        bands::unpack_all(packed, size, TABLE_DEPTH, |band| {
+            for (x, column) in band.indices.chunks_exact(band.height).enumerate() {
+                for (y, &index) in (band.first..).zip(column) {
+                    let colour = table.get(usize::from(index));
+                    let colour =
+                        colour.ok_or(PictureError::Malformed("index outside its table"))?;
+                    let at = 4 * (y * size.0 + x);
+                    pixels[at..at + 4].copy_from_slice(&colour.to_le_bytes());
+                }
+            }
+            Ok(())
+        })?;
+        Ok(at)
+    }
+
+    pub(crate) fn paint_pixels(&self, canvas: &mut Canvas, area: Rect, at: usize) {
+        let rows = self.bytes[at..].chunks_exact(4 * area.width as usize);
+        for (y, row) in (area.y..area.y + area.height).zip(rows) {
+            let span = canvas.span_mut(area.x, y, area.width);
+            for (pixel, bytes) in span.iter_mut().zip(row.as_chunks().0) {
+                *pixel = u32::from_le_bytes(*bytes);
+            }
+        }
+    }
+
     pub(crate) fn keep(&mut self, bytes: &[u8]) -> usize {
         let at = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -193,6 +234,7 @@ impl Later {
                 }
                 Stroke::Solid { area, .. }
                 | Stroke::Palette { area, .. }
+                | Stroke::Pixels { area, .. }
                 | Stroke::Photo { area, .. }
                 | Stroke::Sketch { area, .. }
                 | Stroke::Moving { area, .. } => {

@@ -12,14 +12,14 @@
 //! Absent here: files, sockets, clocks, threads, randomness, unsafe code, and every other crate of the house.
 //! What arrives at the decoder is hostile until decoded: see *Limits*.
 //!
-//! # Format, version 2
+//! # Format, version 3
 //!
 //! `varint` is LEB128 of a `u32`: seven bits a byte, lowest first, at most five bytes. A colour is three bytes, red,
 //! green, blue. `[n]` is n bytes.
 //!
 //! ```text
 //! update   = version[1] kind[1] number[1] size? section section pictures      nothing may follow
-//! version  = 2
+//! version  = 3
 //! kind     = 0 delta | 1 whole
 //! number   = 0 in a whole, then one more for each delta, modulo 256
 //! size     = width:varint height:varint                              in a whole only
@@ -56,9 +56,10 @@
 //!
 //! ```text
 //! solid    = colour
-//! palette  = head[1] (count-1[1] colour{count})? band*
+//! palette  = (head[1] (count-1[1] colour{count})? | table) band*
 //! head     = bits 0-1: depth 0, 1, 2, 3 for 1, 2, 4, 8 bits an index; bits 2-4: slot; bit 5: colours follow;
 //!            bit 6 (only with bit 5): they are added to the slot's palette instead of replacing it
+//! table    = 0x80 | 0xa0 count-1:varint colour{count}
 //! band     = height-1[1] indices
 //! photo    = predictor[1]                                            1 left, 2 up, 3 gradient
 //! recall   = slot:varint                                             zigzag: less one more than the last recall's of this update
@@ -68,6 +69,12 @@
 //! go to the slot that the head names. A whole empties all slots. A palette has at most 2^bits colours, and every index is
 //! below its count. The bands of an area lie one below the other and their heights sum up to its own. In a band indices go column
 //! by column, each from the top, lowest bits first, each column starting on a new byte.
+//!
+//! An area with `table` is said by the *colour table*: its indices are two bytes each, lower first, and count the colours of the table from 0.
+//! With 0xa0 colours follow, at most 1024, that are added at its end, before the indices are read. The table has at most 16,384 colours:
+//! what would go beyond empties it first. A whole empties it, too.
+//!
+//! Version 2 is the same without the colour table; decoders of version 3 take both.
 //!
 //! Both sides remember up to 1024 tiles in slots from 0. A keep puts `count` tiles from `tile` on, as they are at this moment, into as many slots
 //! from `slot` on; an update keeps at most 512 tiles. A recall shows the same pixels of the tile in its slot (its first is 0, then
@@ -121,6 +128,7 @@ mod shift;
 mod starts;
 mod store;
 mod stream;
+mod table;
 mod video;
 mod wire;
 mod writer;

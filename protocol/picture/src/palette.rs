@@ -1,15 +1,24 @@
 //! Tiles of few colours: finding the colours, and the palettes that both sides remember.
 
 use crate::TILE_AREA;
+use crate::table::Index;
 
 /// Most colours of a palette: what one byte can index.
 pub(crate) const MAX_COLOURS: usize = 256;
 
+/// Most colours of an area that is said by the colour table: a tile full of letters in all inks has some 500.
+pub(crate) const MAX_MET: usize = 1024;
+
+/// More colours than a palette has are accepted while they are fewer than so many, and one for each eighth pixel: letters stand on
+/// much that is one colour, a photo has a new colour at nearly each pixel and is soon known by that.
+const MET_GRACE: usize = 64;
+const MET_PART: usize = 6;
+
 /// Palettes remembered for each depth: three bits of the head.
 const SLOTS: usize = 8;
 
-/// Slots of the colour table: four for each colour, so that probes stay short.
-const TABLE: usize = 4 * MAX_COLOURS;
+/// Slots for finding colours: two for each, so that probes stay short.
+const TABLE: usize = 2 * MAX_MET;
 
 /// An empty slot; no colour, since their top byte is 0.
 const EMPTY: u32 = u32::MAX;
@@ -24,6 +33,9 @@ pub(crate) fn depth_for(count: usize) -> u8 {
     }
 }
 
+/// The depth of areas that are said by the colour table: 16 bits an index.
+pub(crate) const TABLE_DEPTH: u8 = 4;
+
 /// Most colours of a palette of this depth.
 pub(crate) fn capacity(depth: u8) -> usize {
     1 << (1 << depth)
@@ -32,13 +44,14 @@ pub(crate) fn capacity(depth: u8) -> usize {
 /// Turns pixels into colours and indices.
 pub(crate) struct Palettizer {
     keys: Box<[u32; TABLE]>,
-    ids: Box<[u8; TABLE]>,
+    ids: Box<[u16; TABLE]>,
     /// As met.
-    colours: Vec<u32>,
-    /// The colours in rising order, each with its index, as [`entry`] puts them; after [`Palettizer::run`] said yes.
-    pub(crate) met: Vec<u32>,
+    pub(crate) colours: Vec<u32>,
+    /// The colours in rising order, each with its index, as [`entry`] puts them; after [`Palettizer::run`] said yes, if a palette has
+    /// room for them.
+    met: Vec<u32>,
     /// One for each pixel, in the order in which colours were met.
-    pub(crate) indices: Vec<u8>,
+    pub(crate) indices: Vec<u16>,
 }
 
 impl Palettizer {
@@ -46,7 +59,7 @@ impl Palettizer {
         Palettizer {
             keys: Box::new([EMPTY; TABLE]),
             ids: Box::new([0; TABLE]),
-            colours: Vec::with_capacity(MAX_COLOURS),
+            colours: Vec::with_capacity(MAX_MET),
             met: Vec::with_capacity(MAX_COLOURS),
             indices: Vec::with_capacity(TILE_AREA),
         }
@@ -67,13 +80,13 @@ impl Palettizer {
     }
 
     /// Looks up every pixel, also one like its neighbour: that nearly never takes another way, which is quicker.
-    fn index(&mut self, pixels: &[u32], indices: &mut [u8]) -> bool {
-        for (index, &pixel) in indices.iter_mut().zip(pixels) {
+    fn index(&mut self, pixels: &[u32], indices: &mut [u16]) -> bool {
+        for (at, (index, &pixel)) in indices.iter_mut().zip(pixels).enumerate() {
             let slot = slot_of(pixel);
             if self.keys[slot] == pixel {
                 *index = self.ids[slot];
             } else {
-                let Some(found) = self.id_of(pixel) else {
+                let Some(found) = self.id_of(pixel, at) else {
                     return false;
                 };
                 *index = found;
@@ -82,17 +95,18 @@ impl Palettizer {
         true
     }
 
-    /// The colour's index, a new one if it was not met yet; `None` when there are too many.
+    /// The colour's index, a new one if it was not met yet; `None` when there are too many for pixel number `at`.
     #[cold]
-    fn id_of(&mut self, colour: u32) -> Option<u8> {
+    fn id_of(&mut self, colour: u32, at: usize) -> Option<u16> {
         let mut slot = slot_of(colour);
         while self.keys[slot] != colour {
             if self.keys[slot] == EMPTY {
-                if self.colours.len() == MAX_COLOURS {
+                let most = (MET_GRACE + at / MET_PART).clamp(MAX_COLOURS, MAX_MET);
+                if self.colours.len() == most {
                     return None;
                 }
                 self.keys[slot] = colour;
-                self.ids[slot] = self.colours.len() as u8;
+                self.ids[slot] = self.colours.len() as u16;
                 self.colours.push(colour);
             } else {
                 slot = (slot + 1) % TABLE;
@@ -104,6 +118,9 @@ impl Palettizer {
     /// Sorted colours are quickly looked for in palettes.
     fn sort(&mut self) {
         self.met.clear();
+        if self.colours.len() > MAX_COLOURS {
+            return;
+        }
         self.met.extend(
             (0..)
                 .zip(&self.colours)
@@ -114,7 +131,7 @@ impl Palettizer {
 }
 
 fn slot_of(colour: u32) -> usize {
-    (colour.wrapping_mul(0x9E37_79B1) >> 22) as usize % TABLE
+    (colour.wrapping_mul(0x9E37_79B1) >> (32 - TABLE.ilog2())) as usize
 }
 
 /// A colour and its index in one number, in the order of colours.
@@ -163,9 +180,10 @@ pub(crate) struct Book {
     pages: Vec<Page>,
     /// Counts the areas, to know which page was used last.
     clock: u64,
-    /// For an index of the palettizer that of the palette.
-    pub(crate) ids: Box<[u8; MAX_COLOURS]>,
-    /// Colours that the palette got for this area.
+    table: Index,
+    /// For an index of the palettizer that of the palette or the table.
+    pub(crate) ids: Box<[u16; MAX_MET]>,
+    /// Colours that the palette or the table got for this area.
     pub(crate) added: Vec<u32>,
 }
 
@@ -176,12 +194,13 @@ struct Page {
     used: u64,
 }
 
-/// How an area gets its palette.
+/// How an area gets its colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Choice {
-    pub(crate) slot: u8,
-    /// The palette begins anew with [`Book::added`]; else they are added.
-    pub(crate) fresh: bool,
+pub(crate) enum Choice {
+    /// The palette of this depth in this slot. `fresh`: it begins anew with [`Book::added`]; else they are added.
+    Palette { depth: u8, slot: u8, fresh: bool },
+    /// The colour table, to which [`Book::added`] are added.
+    Table,
 }
 
 impl Book {
@@ -189,18 +208,33 @@ impl Book {
         Book {
             pages: vec![Page::default(); 4 * SLOTS],
             clock: 0,
-            ids: Box::new([0; MAX_COLOURS]),
+            table: Index::new(),
+            ids: Box::new([0; MAX_MET]),
             added: Vec::with_capacity(MAX_COLOURS),
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.pages.fill(Page::default());
+        self.table.clear();
     }
 
-    /// Chooses a palette of this depth for the colours that the palettizer met, and completes it.
-    pub(crate) fn choose(&mut self, depth: u8, met: &[u32]) -> Choice {
+    /// How many of the colours the colour table does not have.
+    pub(crate) fn table_lacks(&self, colours: &[u32]) -> usize {
+        self.table.lacks(colours)
+    }
+
+    /// Chooses whence the colours that the palettizer met are taken, and completes that. `grainy` areas, which are no text, are kept out
+    /// of the table.
+    pub(crate) fn choose(&mut self, palettizer: &Palettizer, grainy: bool) -> Choice {
+        let Palettizer { colours, met, .. } = palettizer;
+        if met.is_empty() {
+            self.table
+                .complete(colours, &mut self.ids[..], &mut self.added);
+            return Choice::Table;
+        }
         self.clock += 1;
+        let depth = depth_for(met.len());
         let first = index(depth, 0);
         let pages = &self.pages[first..first + SLOTS];
         let lacking = pages.iter().map(|page| page.lacks(met));
@@ -209,13 +243,24 @@ impl Book {
             lacks == 0
                 || lacks * 2 <= met.len() && pages[slot].entries.len() + lacks <= capacity(depth)
         };
-        let (slot, fresh) = match best.filter(fits) {
+        let best = best.filter(fits);
+        let oldest = oldest(pages);
+        if depth == 3 && !grainy && best.is_none_or(|(_, lacks)| lacks > 0) {
+            let lacks = self.table.lacks(colours);
+            let known = lacks * 2 <= met.len() || !pages[oldest].entries.is_empty();
+            if best.is_none_or(|(_, others)| lacks < others) && known {
+                self.table
+                    .complete(colours, &mut self.ids[..], &mut self.added);
+                return Choice::Table;
+            }
+        }
+        let (slot, fresh) = match best {
             Some((slot, _)) => (slot, false),
-            None => (oldest(pages), true),
+            None => (oldest, true),
         };
         self.complete(first + slot, fresh, met);
         let slot = slot as u8;
-        Choice { slot, fresh }
+        Choice::Palette { depth, slot, fresh }
     }
 
     fn complete(&mut self, page: usize, fresh: bool, met: &[u32]) {
@@ -241,7 +286,7 @@ impl Book {
                 self.added.push(new >> 8);
                 next += 1;
             }
-            self.ids[(new & 0xFF) as usize] = page.entries[at] as u8;
+            self.ids[(new & 0xFF) as usize] = u16::from(page.entries[at] as u8);
         }
     }
 }
@@ -278,58 +323,73 @@ mod tests {
     }
 
     #[test]
-    fn too_many_colours_are_refused() {
-        let pixels: Vec<u32> = (0..257).collect();
+    fn a_photo_has_too_many_colours_and_text_in_many_inks_has_not() {
+        let photo: Vec<u32> = (0..4096).collect();
         let mut palettizer = Palettizer::new();
-        assert!(palettizer.run(&pixels[..256]));
-        assert!(!palettizer.run(&pixels));
+        assert!(palettizer.run(&photo[..256]));
+        assert!(!palettizer.run(&photo[..257]));
+        // One pixel in ten is of a colour of its own.
+        let text: Vec<u32> = (0..4096).map(|i| i * u32::from(i % 10 == 0)).collect();
+        assert!(palettizer.run(&text));
+        assert_eq!(palettizer.colours.len(), 410);
+        assert_eq!(palettizer.indices[20], 2);
     }
 
-    fn met(colours: &[u32]) -> Vec<u32> {
-        colours
-            .iter()
-            .zip(0..)
-            .map(|(&colour, id)| entry(colour, id))
-            .collect()
+    fn choose(book: &mut Book, colours: &[u32]) -> Choice {
+        let mut palettizer = Palettizer::new();
+        assert!(palettizer.run(colours));
+        book.choose(&palettizer, false)
+    }
+
+    fn palette(depth: u8, slot: u8, fresh: bool) -> Choice {
+        Choice::Palette { depth, slot, fresh }
     }
 
     #[test]
     fn palettes_grow_and_colours_keep_their_indices() {
         let mut book = Book::new();
-        let first = book.choose(2, &met(&[1, 4, 6, 8, 9]));
-        assert!(first.fresh);
+        assert_eq!(choose(&mut book, &[1, 4, 6, 8, 9]), palette(2, 0, true));
         assert_eq!(book.added, [1, 4, 6, 8, 9]);
-        let grown = book.choose(2, &met(&[4, 5, 8, 9]));
-        assert_eq!(
-            grown,
-            Choice {
-                fresh: false,
-                ..first
-            }
-        );
+        assert_eq!(choose(&mut book, &[4, 5, 8, 9, 1]), palette(2, 0, false));
         assert_eq!(book.added, [5]);
-        assert_eq!(book.ids[..4], [1, 5, 3, 4]);
-        assert_eq!(book.choose(2, &met(&[5, 6])), grown);
+        assert_eq!(book.ids[..5], [1, 5, 3, 4, 0]);
+        assert_eq!(choose(&mut book, &[9, 8, 6, 5, 4]), palette(2, 0, false));
         assert_eq!(book.added, []);
-        assert_eq!(book.ids[..2], [5, 2]);
-        assert!(book.choose(1, &met(&[4, 5, 6])).fresh);
-        assert!(book.choose(2, &met(&[20, 21, 22])).fresh);
+        assert_eq!(book.ids[..5], [4, 3, 2, 5, 1]);
+        assert_eq!(choose(&mut book, &[4, 5, 6]), palette(1, 0, true));
+        assert_eq!(
+            choose(&mut book, &[20, 21, 22, 23, 24]),
+            palette(2, 1, true)
+        );
     }
 
     #[test]
     fn the_palette_not_used_for_longest_is_replaced() {
         let mut book = Book::new();
-        let slots: Vec<u8> = (0..8)
-            .map(|i| book.choose(0, &met(&[i, i + 100])).slot)
-            .collect();
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7]);
-        book.choose(0, &met(&[0, 100]));
-        assert_eq!(
-            book.choose(0, &met(&[50, 51])),
-            Choice {
-                slot: 1,
-                fresh: true
-            }
-        );
+        for slot in 0..8 {
+            let colours = [slot, slot + 100].map(u32::from);
+            assert_eq!(choose(&mut book, &colours), palette(0, slot, true));
+        }
+        choose(&mut book, &[0, 100]);
+        assert_eq!(choose(&mut book, &[50, 51]), palette(0, 1, true));
+    }
+
+    #[test]
+    fn no_large_palette_is_replaced_for_text_and_the_table_keeps_its_colours() {
+        let mut book = Book::new();
+        let ink = |ink: u32| (ink..ink + 200).collect::<Vec<u32>>();
+        for slot in 0..8 {
+            let choice = choose(&mut book, &ink(1000 * u32::from(slot)));
+            assert_eq!(choice, palette(3, slot, true));
+        }
+        assert_eq!(choose(&mut book, &ink(9000)), Choice::Table);
+        assert_eq!(book.added.len(), 200);
+        assert_eq!(choose(&mut book, &ink(9000)), Choice::Table);
+        assert_eq!((book.added.len(), book.ids[7]), (0, 7));
+        assert_eq!(choose(&mut book, &ink(3000)), palette(3, 3, false));
+        // What is no text is none of the table's.
+        let mut palettizer = Palettizer::new();
+        assert!(palettizer.run(&ink(20_000)));
+        assert_eq!(book.choose(&palettizer, true), palette(3, 0, true));
     }
 }

@@ -1,7 +1,9 @@
 //! The numbers of the format, shared by both sides. The crate's header explains them.
 
 /// First byte of every update.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
+/// Of recordings made before there was a colour table: the same without it.
+pub(crate) const VERSION_2: u8 = 2;
 
 pub(crate) const KIND_DELTA: u8 = 0;
 pub(crate) const KIND_WHOLE: u8 = 1;
@@ -33,6 +35,9 @@ pub(crate) const TAG_AREA: u8 = 0x80;
 pub(crate) const PALETTE_FOLLOWS: u8 = 0x20;
 /// Flag of a palette's head: the colours that follow are added to those that the slot has.
 pub(crate) const PALETTE_GROWS: u8 = 0x40;
+
+/// Flag of a palette's head: indices are places in the colour table.
+pub(crate) const PALETTE_TABLE: u8 = 0x80;
 
 /// How many times the area of the screen the copies of one update may move: two scrolls each way between two captures,
 /// and a bound on a hostile sender's use of our time.

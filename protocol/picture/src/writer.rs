@@ -3,7 +3,7 @@
 use crate::bands::Cutter;
 use crate::bits::{put_varint, zigzag};
 use crate::memory::Keep;
-use crate::palette::{Book, Palettizer, depth_for};
+use crate::palette::{Book, Choice, MAX_COLOURS, MAX_MET, Palettizer, TABLE_DEPTH, depth_for};
 use crate::residual::Planes;
 use crate::sheet::Sheets;
 use crate::shift::Move;
@@ -26,6 +26,12 @@ const OPS_GAIN: usize = 8;
 /// About how many bytes a full tile takes on a sheet.
 const SKETCH_BYTES: usize = 700;
 
+/// Colours of an area of which fewer than one in so many are not in the colour table are text's.
+const KNOWN: usize = 8;
+
+/// Text stands on one colour, which is at least this part of its pixels: a fourth, between the letters of one tight line.
+const GROUND: usize = 4;
+
 fn put_section(section: &[u8], out: &mut Vec<u8>) {
     put_varint(out, section.len() as u32);
     out.extend_from_slice(section);
@@ -35,7 +41,7 @@ fn put_section(section: &[u8], out: &mut Vec<u8>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     Solid(u32),
-    /// Few colours. `grainy`: they change at more than every second pixel, as in a dark film and unlike letters.
+    /// Few colours, or text's. `grainy`: they change at more than every second pixel, as in a dark film and unlike most letters.
     Palette {
         grainy: bool,
     },
@@ -60,6 +66,8 @@ pub(crate) struct Writer {
     planes: Planes,
     /// The pixels of one tile.
     pixels: Vec<u32>,
+    /// How many of them have each of its colours.
+    counts: Vec<u16>,
     /// Ops that zstd has not got yet.
     raw: Vec<u8>,
     packed_ops: Vec<u8>,
@@ -92,6 +100,7 @@ impl Writer {
             cutter: Cutter::default(),
             planes: Planes::new(),
             pixels: Vec::with_capacity(TILE_AREA),
+            counts: Vec::with_capacity(MAX_MET),
             raw: Vec::new(),
             packed_ops: Vec::new(),
             packed_residuals: Vec::new(),
@@ -170,15 +179,29 @@ impl Writer {
             self.pixels
                 .extend_from_slice(canvas.span(part.x, y, part.width));
         }
-        if self.palettizer.run(&self.pixels) && self.palette_pays() {
-            let changes = self.palettizer.indices.windows(2);
-            let changes = changes.filter(|pair| pair[0] != pair[1]).count();
-            Look::Palette {
-                grainy: 2 * changes > self.pixels.len(),
-            }
+        if !self.palettizer.run(&self.pixels) {
+            return Look::Photo;
+        }
+        let changes = self.palettizer.indices.windows(2);
+        let changes = changes.filter(|pair| pair[0] != pair[1]).count();
+        let grainy = 2 * changes > self.pixels.len() && !self.is_known();
+        if self.palette_pays() || !grainy && self.table_pays() && self.has_ground() {
+            Look::Palette { grainy }
         } else {
             Look::Photo
         }
+    }
+
+    /// Whether much is of one colour, upon which the rest stands. A calm photo has no such.
+    fn has_ground(&mut self) -> bool {
+        let counts = &mut self.counts;
+        counts.clear();
+        counts.resize(self.palettizer.colours.len(), 0);
+        for &index in &self.palettizer.indices {
+            counts[usize::from(index)] += 1;
+        }
+        let most = counts.iter().max().copied().unwrap_or(0);
+        usize::from(most) * GROUND >= self.pixels.len()
     }
 
     /// Says the part of a tile that was looked at, exactly.
@@ -188,9 +211,9 @@ impl Writer {
                 self.put_head(OP_SOLID, place);
                 put_colour(&mut self.raw, pixel);
             }
-            Look::Palette { .. } => {
+            Look::Palette { grainy } => {
                 self.put_head(OP_PALETTE, place);
-                self.put_palette(&place.part);
+                self.put_palette(&place.part, grainy);
             }
             Look::Photo => {
                 self.put_head(OP_PHOTO, place);
@@ -299,30 +322,52 @@ impl Writer {
 
     /// Whether the palette and indices are shorter than residuals, which take about half of their three bytes a pixel.
     fn palette_pays(&self) -> bool {
-        let colours = self.palettizer.met.len();
+        let colours = self.palettizer.colours.len();
         let (area, depth) = (self.pixels.len(), depth_for(colours));
-        depth < 3 || 3 * colours + area < 3 * area / 2
+        depth < 3 || colours <= MAX_COLOURS && 3 * colours + area < 3 * area / 2
     }
 
-    fn put_palette(&mut self, part: &Rect) {
-        let Palettizer { met, indices, .. } = &self.palettizer;
-        let depth = depth_for(met.len());
-        let choice = self.palettes.choose(depth, met);
+    /// Whether what the colour table lacks and indices are shorter than residuals. zstd finds letters again, which makes a quarter
+    /// and less of their indices.
+    fn table_pays(&self) -> bool {
+        let area = self.pixels.len();
+        3 * self.palettes.table_lacks(&self.palettizer.colours) < area
+    }
+
+    /// Whether nearly all of the colours were met in text before: such an area is text, however fine.
+    fn is_known(&self) -> bool {
+        let colours = &self.palettizer.colours;
+        KNOWN * self.palettes.table_lacks(colours) < colours.len()
+    }
+
+    fn put_palette(&mut self, part: &Rect, grainy: bool) {
+        let choice = self.palettes.choose(&self.palettizer, grainy);
         let added = &self.palettes.added;
-        let head = depth | choice.slot << 2;
-        if added.is_empty() {
-            self.raw.push(head);
-        } else {
-            let grows = if choice.fresh { 0 } else { PALETTE_GROWS };
-            self.raw.push(head | PALETTE_FOLLOWS | grows);
-            self.raw.push((added.len() - 1) as u8);
-            for &colour in added {
-                put_colour(&mut self.raw, colour);
+        let follows = if added.is_empty() { 0 } else { PALETTE_FOLLOWS };
+        let raw = &mut self.raw;
+        let depth = match choice {
+            Choice::Palette { depth, slot, fresh } => {
+                let grows = if fresh { 0 } else { PALETTE_GROWS };
+                let grows = if added.is_empty() { 0 } else { grows };
+                raw.push(depth | slot << 2 | follows | grows);
+                if !added.is_empty() {
+                    raw.push((added.len() - 1) as u8);
+                }
+                depth
             }
+            Choice::Table => {
+                raw.push(PALETTE_TABLE | follows);
+                if !added.is_empty() {
+                    put_varint(raw, added.len() as u32 - 1);
+                }
+                TABLE_DEPTH
+            }
+        };
+        for &colour in added {
+            put_colour(raw, colour);
         }
         let (width, top) = (part.width as usize, (part.y % TILE) as usize);
-        let ids = &self.palettes.ids;
-        let raw = &mut self.raw;
+        let (indices, ids) = (&self.palettizer.indices, &self.palettes.ids);
         self.cutter.put(indices, ids, (width, top), depth, raw);
     }
 

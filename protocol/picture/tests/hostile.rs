@@ -25,6 +25,7 @@ fn updates() -> Vec<Vec<u8>> {
             _ => {}
         }
         scene.page(0, 0, 120, 192, step * 2);
+        scene.shaded_page(120, 152, 140, 48, step);
         encoder.patch(all, &scene.pixels);
         let mut update = Vec::new();
         assert!(encoder.encode(Kind::Delta, &mut update));
@@ -114,8 +115,8 @@ fn missing_and_repeated_updates_are_noticed() {
 fn other_versions_and_sizes_are_refused() {
     let mut decoder = Decoder::new();
     assert_eq!(
-        decoder.decode(&[3, 1, 0]).err(),
-        Some(PictureError::Version(3))
+        decoder.decode(&[4, 1, 0]).err(),
+        Some(PictureError::Version(4))
     );
     let oversize = [2, 1, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 0, 0, 0];
     let size = PictureError::Size {
@@ -286,6 +287,27 @@ fn a_whole_empties_the_store() {
 }
 
 #[test]
+fn the_colour_table_goes_on_and_ends_with_a_whole() {
+    let mut forger = Forger::new();
+    let one = [&[0x43, 0xA0, 0, 1, 2, 3, 0][..], &[0; 128], &[0]].concat();
+    let again = [&[0x43, 0x80, 0][..], &[0; 128], &[0]].concat();
+    let whole = forger.whole(&[64, 1], &one);
+    let delta = forger.delta(1, &again);
+    for read in [
+        Decoder::decode_later,
+        |decoder: &mut Decoder, update: &[u8]| decoder.decode(update).map(|_| ()),
+    ] {
+        let mut decoder = Decoder::new();
+        read(&mut decoder, &whole).expect("a good one");
+        read(&mut decoder, &delta).expect("the colour is known");
+        decoder.settle().expect("all is checked");
+        assert_eq!(decoder.canvas().pixels(), [0x01_0203; 64]);
+        let fresh = Forger::new().whole(&[64, 1], &again);
+        assert!(read(&mut decoder, &fresh).is_err(), "and then is not");
+    }
+}
+
+#[test]
 fn copies_may_overlap() {
     let pixels =
         decode_delta(&[1, 60, 0, 62, 0, 8, 1, 1, 66, 0, 63, 0, 8, 1, 0]).expect("good copies");
@@ -296,7 +318,9 @@ fn copies_may_overlap() {
 
 #[test]
 fn forged_ops_are_refused() {
-    let cases: [(&[u8], &str); 14] = [
+    let too_many = [0x43, 0xA0, 0x80, 0x08].into_iter().chain([7; 3 * 1025]);
+    let too_many: Vec<u8> = too_many.collect();
+    let cases: [(&[u8], &str); 18] = [
         (&[0x42, 1, 2, 3, 0], "no tile is left out"),
         (
             &[0x42, 1, 2, 3, 0x42, 1, 2, 3, 0x42, 1, 2, 3, 0],
@@ -329,6 +353,19 @@ fn forged_ops_are_refused() {
             "no third colour of one bit",
         ),
         (&[0x43, 0x40, 0], "no growth without colours"),
+        (&[0x43, 0x81, 0], "no depth of the colour table"),
+        (&[0x43, 0xE0, 0, 1, 2, 3, 0], "nor growth"),
+        (&too_many, "no more colours than an area has"),
+        (
+            &[
+                &[0x43, 0xA0, 0, 1, 2, 3, 0][..],
+                &[0, 0].repeat(63),
+                &[1, 0],
+                &[0],
+            ]
+            .concat(),
+            "no place behind the colour table",
+        ),
     ];
     let mut decoder = Decoder::new();
     decoder
@@ -381,7 +418,7 @@ proptest! {
     }
 
     #[test]
-    fn random_ops_never_panic(width in 1..127u8, height in 1..127u8, ops in prop::collection::vec(prop_oneof![Just(0x42u8), Just(0x43), Just(0x44), 0..6u8, any::<u8>()], 0..600)) {
+    fn random_ops_never_panic(width in 1..127u8, height in 1..127u8, ops in prop::collection::vec(prop_oneof![Just(0x42u8), Just(0x43), Just(0xA0), Just(0x44), 0..6u8, any::<u8>()], 0..600)) {
         let mut decoder = Decoder::new();
         let _ = decoder.decode(&Forger::new().whole(&[width, height], &ops));
     }

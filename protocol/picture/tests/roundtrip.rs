@@ -28,6 +28,10 @@ enum Act {
         area: Rect,
         line: u32,
     },
+    Shaded {
+        area: Rect,
+        line: u32,
+    },
     Few {
         area: Rect,
         colours: u32,
@@ -71,6 +75,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         2 => (area(), any::<u32>()).prop_map(|(area, colour)| Act::Fill { area, colour }),
         3 => (area(), 0..50u32).prop_map(|(area, line)| Act::Text { area, line }),
+        3 => (area(), 0..50u32).prop_map(|(area, line)| Act::Shaded { area, line }),
         2 => (area(), 1..300u32, any::<u64>()).prop_map(|(area, colours, seed)| Act::Few { area, colours, seed }),
         1 => (area(), any::<u64>()).prop_map(|(area, seed)| Act::Photo { area, seed }),
         1 => (area(), any::<u64>()).prop_map(|(area, seed)| Act::Noise { area, seed }),
@@ -121,6 +126,11 @@ impl World {
                     }
                 });
             }
+            Act::Shaded { area, line } => self.paint(area, |s, a| {
+                if a.width >= 8 {
+                    s.shaded_page(a.x, a.y, a.width, a.height, line);
+                }
+            }),
             Act::Few {
                 area,
                 colours,

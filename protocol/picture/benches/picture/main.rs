@@ -118,6 +118,9 @@ fn code(frame: Duration) {
     animate("full-screen code, 3 lines", frame, |scene, i| {
         scene.code(0, 0, WIDTH, HEIGHT, i * 3);
     });
+    animate("text in shaded inks, 3 lines", frame, |scene, i| {
+        scene.shaded_page(0, 0, WIDTH, HEIGHT, i * 3);
+    });
     let mut long = Scene::new(WIDTH, 2048, 0x001E_1E1E);
     long.code(0, 0, WIDTH, 2048, 0);
     animate("code scrolled smoothly, 7 pixels", frame, |scene, i| {

@@ -6,10 +6,17 @@ use super::reader::Reader;
 use crate::bands;
 use crate::bits::unzigzag;
 use crate::later::Stroke;
-use crate::palette::{MAX_COLOURS, capacity};
+use crate::palette::{MAX_COLOURS, MAX_MET, TABLE_DEPTH, capacity};
 use crate::residual::{PLANES, Predictor};
 use crate::wire::*;
 use crate::{PictureError, Rect, TILE, TILE_AREA};
+
+/// Whence the colours of an area are taken.
+#[derive(Clone, Copy)]
+enum Colours {
+    Palette { depth: u8, slot: u8 },
+    Table,
+}
 
 impl Reader<'_> {
     pub(super) fn body(&mut self, op: u8, area: Rect) -> Result<(), PictureError> {
@@ -62,14 +69,24 @@ impl Reader<'_> {
     }
 
     fn palette(&mut self, area: Rect) -> Result<(), PictureError> {
-        let (depth, slot) = self.palette_head()?;
+        let colours = self.palette_head()?;
+        let depth = match colours {
+            Colours::Palette { depth, .. } => depth,
+            Colours::Table => TABLE_DEPTH,
+        };
         let size = (area.width as usize, area.height as usize);
         let bytes = &mut self.painter.packed[..];
         let length = bands::read(size, depth, bytes, |slot| self.ops.fill(slot))?;
         let packed = &bytes[..length];
-        let palette = self.painter.palettes.palette(depth, slot);
-        match &mut self.later {
-            Some(later) => {
+        let palette = match colours {
+            Colours::Palette { depth, slot } => self.painter.palettes.palette(depth, slot),
+            Colours::Table => self.painter.table.colours(),
+        };
+        let Some(later) = &mut self.later else {
+            return paint_palette(self.canvas, area, depth, palette, packed);
+        };
+        match colours {
+            Colours::Palette { depth, .. } => {
                 let at = later.keep_palette(palette, packed);
                 later.strokes.push(Stroke::Palette {
                     area,
@@ -77,25 +94,52 @@ impl Reader<'_> {
                     colours: palette.len() as u16,
                     at,
                 });
-                Ok(())
             }
-            None => paint_palette(self.canvas, area, depth, palette, packed),
+            Colours::Table => {
+                let at = later.keep_pixels(&area, palette, packed)?;
+                later.strokes.push(Stroke::Pixels { area, at });
+            }
         }
+        Ok(())
     }
 
-    /// Reads which palette it is, and its colours if they follow.
-    fn palette_head(&mut self) -> Result<(u8, u8), PictureError> {
+    /// Reads whence the colours are taken, and those that follow.
+    fn palette_head(&mut self) -> Result<Colours, PictureError> {
         let head = self.ops.byte()?;
+        let (follows, grows) = (head & PALETTE_FOLLOWS != 0, head & PALETTE_GROWS != 0);
+        if head & PALETTE_TABLE != 0 {
+            if head & !(PALETTE_TABLE | PALETTE_FOLLOWS) != 0 {
+                return Err(PictureError::Malformed("unknown palette head"));
+            }
+            if follows {
+                self.add_to_table()?;
+            }
+            return Ok(Colours::Table);
+        }
         let (depth, slot) = (head & 3, head >> 2 & 7);
-        let grows = head & PALETTE_GROWS != 0;
-        if head & 0x80 != 0 || grows && head & PALETTE_FOLLOWS == 0 {
+        if grows && !follows {
             return Err(PictureError::Malformed("unknown palette head"));
         }
-        if head & PALETTE_FOLLOWS == 0 {
-            return Ok((depth, slot));
+        if follows {
+            self.set_palette(depth, slot, grows)?;
         }
+        Ok(Colours::Palette { depth, slot })
+    }
+
+    fn add_to_table(&mut self) -> Result<(), PictureError> {
+        let more = number(|| self.ops.byte())? as usize;
+        if more >= MAX_MET {
+            return Err(PictureError::Malformed("too many colours"));
+        }
+        let mut colours = [0; MAX_MET];
+        self.colours(&mut colours[..=more])?;
+        self.painter.table.add(&colours[..=more]);
+        Ok(())
+    }
+
+    fn set_palette(&mut self, depth: u8, slot: u8, grows: bool) -> Result<(), PictureError> {
         let count = usize::from(self.ops.byte()?) + 1;
-        let palettes = &mut self.painter.palettes;
+        let palettes = &self.painter.palettes;
         let known = if grows {
             palettes.palette(depth, slot).len()
         } else {
@@ -104,18 +148,25 @@ impl Reader<'_> {
         if known + count > capacity(depth) {
             return Err(PictureError::Malformed("too many colours"));
         }
-        let mut bytes = [0; 3 * MAX_COLOURS];
-        self.ops.fill(&mut bytes[..3 * count])?;
         let mut colours = [0; MAX_COLOURS];
-        for (colour, bytes) in colours.iter_mut().zip(bytes.as_chunks().0) {
-            *colour = to_pixel(*bytes);
-        }
+        self.colours(&mut colours[..count])?;
+        let palettes = &mut self.painter.palettes;
         if grows {
             palettes.extend(depth, slot, &colours[..count]);
         } else {
             palettes.set(depth, slot, &colours[..count]);
         }
-        Ok((depth, slot))
+        Ok(())
+    }
+
+    fn colours(&mut self, colours: &mut [u32]) -> Result<(), PictureError> {
+        let mut bytes = [0; 3 * MAX_MET];
+        let bytes = &mut bytes[..3 * colours.len()];
+        self.ops.fill(bytes)?;
+        for (colour, bytes) in colours.iter_mut().zip(bytes.as_chunks().0) {
+            *colour = to_pixel(*bytes);
+        }
+        Ok(())
     }
 
     fn photo(&mut self, area: Rect) -> Result<(), PictureError> {

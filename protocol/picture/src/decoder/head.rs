@@ -2,7 +2,7 @@
 
 use crate::PictureError;
 use crate::bits::take_varint;
-use crate::wire::{KIND_DELTA, KIND_WHOLE, VERSION};
+use crate::wire::{KIND_DELTA, KIND_WHOLE, VERSION, VERSION_2};
 
 /// An update's first bytes.
 #[derive(Clone, Copy)]
@@ -16,7 +16,7 @@ impl Head {
     pub(super) fn parse(update: &[u8]) -> Result<(Head, [&[u8]; 3]), PictureError> {
         let mut rest = update;
         let version = take(&mut rest)?;
-        if version != VERSION {
+        if ![VERSION, VERSION_2].contains(&version) {
             return Err(PictureError::Version(version));
         }
         let head = match (take(&mut rest)?, take(&mut rest)?) {

@@ -1,12 +1,13 @@
 //! Painting: tiles onto the canvas, at once or as strokes that waited.
 
 use super::rough::Video;
-use crate::bands;
+use crate::bands::{self, Band};
 use crate::later::{Later, Stroke};
 use crate::palette::{MAX_COLOURS, Palettes};
 use crate::residual::{Planes, Predictor};
 use crate::sheet;
 use crate::store::Store;
+use crate::table::Table;
 use crate::video::Projector;
 use crate::{Canvas, PictureError, Rect};
 use std::ops::Range;
@@ -14,6 +15,7 @@ use std::ops::Range;
 /// What draws tiles, kept between updates.
 pub(super) struct Painter {
     pub(super) palettes: Palettes,
+    pub(super) table: Table,
     pub(super) planes: Planes,
     pub(super) packed: Vec<u8>,
     pub(super) store: Store,
@@ -27,6 +29,7 @@ impl Painter {
     pub(super) fn new() -> Painter {
         Painter {
             palettes: Palettes::new(),
+            table: Table::default(),
             planes: Planes::new(),
             packed: vec![0; bands::MAX_PACKED],
             store: Store::default(),
@@ -38,6 +41,7 @@ impl Painter {
     /// Forgets what earlier updates left.
     pub(super) fn restart(&mut self) {
         self.palettes.clear();
+        self.table.clear();
         self.store.clear();
         self.video = None;
         self.projector = None;
@@ -108,6 +112,7 @@ impl Painter {
                     let palette = &pixels[..usize::from(colours)];
                     paint_palette(canvas, area, depth, palette, rest)?;
                 }
+                Stroke::Pixels { area, at } => later.paint_pixels(canvas, area, at),
                 Stroke::Photo {
                     area,
                     predictor,
@@ -146,25 +151,38 @@ pub(super) fn paint_palette(
     palette: &[u32],
     packed: &[u8],
 ) -> Result<(), PictureError> {
-    let mut colours = [0; MAX_COLOURS];
-    colours[..palette.len()].copy_from_slice(palette);
     let size = (area.width as usize, area.height as usize);
+    let mut colours = [0; MAX_COLOURS];
+    let small = palette.len() <= MAX_COLOURS;
+    if small {
+        colours[..palette.len()].copy_from_slice(palette);
+    }
     bands::unpack_all(packed, size, depth, |band| {
         let indices = band.indices.iter();
         let highest = indices.fold(0, |highest, &index| index.max(highest));
         if usize::from(highest) >= palette.len() {
             return Err(PictureError::Malformed("index outside its palette"));
         }
-        for row in 0..band.height {
-            let y = area.y + (band.first + row) as u32;
-            let span = canvas.span_mut(area.x, y, area.width);
-            let columns = band.indices.chunks_exact(band.height);
-            for (pixel, column) in span.iter_mut().zip(columns) {
-                *pixel = colours[usize::from(column[row])];
-            }
+        if small {
+            paint_band(canvas, area, &band, |i| {
+                colours[usize::from(i) % MAX_COLOURS]
+            });
+        } else {
+            paint_band(canvas, area, &band, |i| palette[usize::from(i)]);
         }
         Ok(())
     })
+}
+
+fn paint_band(canvas: &mut Canvas, area: Rect, band: &Band, colour: impl Fn(u16) -> u32) {
+    for row in 0..band.height {
+        let y = area.y + (band.first + row) as u32;
+        let span = canvas.span_mut(area.x, y, area.width);
+        let columns = band.indices.chunks_exact(band.height);
+        for (pixel, column) in span.iter_mut().zip(columns) {
+            *pixel = colour(column[row]);
+        }
+    }
 }
 
 pub(super) fn paint_photo(

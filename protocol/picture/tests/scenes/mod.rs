@@ -101,6 +101,45 @@ impl Scene {
         }
     }
 
+    /// A line whose letters have edges of any shade, as scaled outlines have: some hundred colours for each ink.
+    pub fn shaded_line(&mut self, x: u32, y: u32, width: u32, number: u32) {
+        self.line(x, y, width, number);
+        self.draw_over(x, y, width, LETTER.1, |dx, dy, pixel| {
+            let mut dice = Dice(u64::from(
+                dx % LETTER.0 * 97 + dy * 1009 + (pixel >> 3 & 0xFF),
+            ));
+            match pixel {
+                PAPER => PAPER,
+                pixel => mix(PAPER, pixel, 255 - dice.below(3) * dice.below(80)),
+            }
+        });
+    }
+
+    pub fn shaded_page(&mut self, x: u32, y: u32, width: u32, height: u32, first: u32) {
+        for row in 0..height / LETTER.1 {
+            self.shaded_line(x, y + row * LETTER.1, width, first + row);
+        }
+    }
+
+    /// As [`Scene::draw`], with the pixel that is there.
+    fn draw_over(
+        &mut self,
+        x: u32,
+        y: u32,
+        width: u32,
+        height: u32,
+        mut pixel: impl FnMut(u32, u32, u32) -> u32,
+    ) {
+        let before = self.clone();
+        self.draw(x, y, width, height, |dx, dy| {
+            pixel(
+                dx,
+                dy,
+                before.pixels[((y + dy) * before.width + x + dx) as usize],
+            )
+        });
+    }
+
     /// A page of text whose first line is `first`.
     pub fn page(&mut self, x: u32, y: u32, width: u32, height: u32, first: u32) {
         for row in 0..height / LETTER.1 {
