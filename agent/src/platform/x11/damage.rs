@@ -185,7 +185,7 @@ fn meets(a: &Area, b: &Area, partly: bool) -> bool {
         || b.x >= a.x + a.width
         || a.y >= b.y + b.height
         || b.y >= a.y + a.height;
-    !beside && !(partly && around(a, b) == *b)
+    !(beside || partly && around(a, b) == *b)
 }
 
 /// `start..start + length` cut to `0..limit`.
