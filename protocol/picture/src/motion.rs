@@ -15,8 +15,9 @@ const PAUSE_UPDATES: u64 = 3;
 /// A photo that changed once or twice and then not for so long has probably come to rest.
 const CALM_US: u64 = 150_000;
 
-/// Movement for so long is video. A window that is opened, a page that is turned and most animations of desktops are over.
-const LASTING_US: u64 = 300_000;
+/// Movement for so long is video. A window that is opened and a page that is turned are over, and each picture of a film before that costs
+/// ten of its video.
+const LASTING_US: u64 = 200_000;
 
 /// And with so many changes at least.
 const CHANGES: u32 = 4;
@@ -247,7 +248,7 @@ mod tests {
         assert_eq!(run(10, 6, 33_000, 1_000_000), Some(rect));
         assert_eq!(run(10, 6, 16_000, 1_000_000), Some(rect));
         assert_eq!(run(10, 6, 700_000, 6_000_000), Some(rect), "a slow line");
-        assert_eq!(run(10, 6, 33_000, 250_000), None, "too short");
+        assert_eq!(run(10, 6, 33_000, 180_000), None, "too short");
         assert_eq!(run(3, 2, 33_000, 1_000_000), None, "too small");
     }
 
