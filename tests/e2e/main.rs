@@ -12,6 +12,7 @@ mod guard;
 mod history;
 mod joining;
 mod lost;
+mod marks;
 mod panels;
 mod picture;
 mod replay;

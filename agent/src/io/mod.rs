@@ -11,6 +11,7 @@ mod handshake;
 pub mod history;
 pub mod home;
 pub mod listing;
+mod marks;
 mod people;
 mod picture;
 mod session;

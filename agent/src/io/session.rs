@@ -30,6 +30,7 @@ use super::facts::FactsFinder;
 use super::files::{Files, FilesEvent};
 use super::hands::HandsThread;
 use super::history::Keeper;
+use super::marks::Marks;
 use super::picture::{FromPicture, PictureFailure, PictureStats, PictureThread};
 use super::shells::{ShellEvent, Shells};
 use super::stop::Stop;
@@ -101,6 +102,7 @@ struct Running<'a> {
     said: mpsc::Receiver<AgentSays>,
     writers: Writers,
     facts: FactsFinder,
+    marks: Marks,
     shells: Shells,
     files: Files,
     clipboard: Clipboard,
@@ -219,6 +221,7 @@ async fn start<'a>(
     Ok(Running {
         writers: Writers::new(broker.link.clone(), session),
         facts: FactsFinder::default(),
+        marks: Marks::default(),
         shells: Shells::new(established.technician_name.clone(), says.clone()),
         files: Files::new(
             says.clone(),
@@ -617,7 +620,7 @@ impl Running<'_> {
                 self.clipboard_broken(done);
             }
             AgentEffect::TellFacts(grant) => self.facts.find(grant, self.says.clone()),
-            AgentEffect::Mark(..) => {}
+            AgentEffect::Mark(grant, points) => self.marks.draw(&grant, points),
             AgentEffect::Chat(Chat::Say { text }) => {
                 let text = harmless(&text, CHAT_CAP);
                 let words = format!("{}: {text}", self.watching.technician);
@@ -688,6 +691,7 @@ impl Running<'_> {
         // Joined here: nothing is sealed any more when the checkpoint is signed that says so.
         if !allowed.contains(Capability::View) {
             self.picture = None;
+            self.marks.clear();
         }
         if !allowed.contains(Capability::Shell) {
             self.shells.hang_up();

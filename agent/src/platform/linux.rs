@@ -7,9 +7,12 @@ use super::scrap::ScrapScreen;
 use super::tty::TerminalPrompt;
 use super::x11::hands::X11Hands;
 use super::x11::indicator::X11Indicator;
+use super::x11::overlay::X11Overlay;
 use super::x11::prompt::WindowPrompt;
 use super::x11::screen::X11Screen;
-use super::{Backend, DesktopError, Hands, Indicator, Lines, Prompt, Screen, UserWish, Watching};
+use super::{
+    Backend, DesktopError, Hands, Indicator, Lines, Overlay, Prompt, Screen, UserWish, Watching,
+};
 
 /// Whether there is a desktop to share at all, before anybody is asked.
 pub fn check_desktop(_backend: Backend) -> Result<(), DesktopError> {
@@ -60,6 +63,11 @@ pub fn show_indicator(
     wish: Box<dyn Fn(UserWish) + Send>,
 ) -> Result<Box<dyn Indicator>, DesktopError> {
     Ok(Box::new(X11Indicator::show(None, watching, wish)?))
+}
+
+/// Shows what the technician draws.
+pub fn open_overlay() -> Result<Box<dyn Overlay>, DesktopError> {
+    Ok(Box::new(X11Overlay::open(None)?))
 }
 
 /// Reads what the user types into the terminal that the program was started from. `line` is called from another thread.

@@ -30,11 +30,13 @@ pub mod x11;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    check_desktop, computer_name, open_hands, open_prompts, open_screen, read_lines, show_indicator,
+    check_desktop, computer_name, open_hands, open_overlay, open_prompts, open_screen, read_lines,
+    show_indicator,
 };
 #[cfg(not(target_os = "linux"))]
 pub use unsupported::{
-    check_desktop, computer_name, open_hands, open_prompts, open_screen, read_lines, show_indicator,
+    check_desktop, computer_name, open_hands, open_overlay, open_prompts, open_screen, read_lines,
+    show_indicator,
 };
 
 use sightline_ends::consent::{Grant, kind};
@@ -228,4 +230,10 @@ pub trait Lines: Send {
 /// The small always-visible window that says who is watching, with a Stop button and a hot key.
 pub trait Indicator: Send {
     fn update(&self, watching: Watching);
+}
+
+/// What the technician draws on the user's screen: it fades, and clicks go through it. Dropping it takes it away.
+pub trait Overlay: Send {
+    /// A line through these points of the screen, or one point to look at.
+    fn draw(&self, points: Vec<(i32, i32)>);
 }

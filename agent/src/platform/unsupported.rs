@@ -2,7 +2,9 @@
 
 use sightline_ends::consent::{Grant, kind};
 
-use super::{Backend, DesktopError, Hands, Indicator, Lines, Prompt, Screen, UserWish, Watching};
+use super::{
+    Backend, DesktopError, Hands, Indicator, Lines, Overlay, Prompt, Screen, UserWish, Watching,
+};
 
 fn unsupported<T>() -> Result<T, DesktopError> {
     let system = std::env::consts::OS;
@@ -34,6 +36,10 @@ pub fn show_indicator(
     _watching: Watching,
     _wish: Box<dyn Fn(UserWish) + Send>,
 ) -> Result<Box<dyn Indicator>, DesktopError> {
+    unsupported()
+}
+
+pub fn open_overlay() -> Result<Box<dyn Overlay>, DesktopError> {
     unsupported()
 }
 

@@ -3,5 +3,6 @@
 pub mod facts;
 pub mod keymap;
 pub mod pace;
+pub mod strokes;
 pub mod talk;
 pub mod term;

@@ -310,6 +310,10 @@ impl Running {
     fn did(&mut self, did: Did) {
         match did {
             Did::Input(input) => self.inputs(input),
+            Did::Mark(points) => {
+                let now = self.clock.now();
+                self.machine.mark(points, now);
+            }
             Did::End | Did::Closed => {
                 let now = self.clock.now();
                 self.machine.leave(CloseCode::TechnicianLeft, now);

@@ -161,7 +161,11 @@ impl Player {
                 Did::Replay(act) => self.act(act)?,
                 Did::End => self.window.close(),
                 Did::Closed => return Ok(false),
-                Did::Input(_) | Did::Presented { .. } | Did::Panel(_) | Did::Focus(_) => {}
+                Did::Input(_)
+                | Did::Mark(_)
+                | Did::Presented { .. }
+                | Did::Panel(_)
+                | Did::Focus(_) => {}
             }
         }
         if let Some(to) = seek {

@@ -14,6 +14,7 @@ pub mod index;
 pub mod keymap;
 pub mod marks;
 pub mod panels;
+pub mod pen;
 pub mod playback;
 pub mod pointer;
 pub mod rings;

@@ -18,6 +18,7 @@ mod impostors;
 pub mod indicator;
 mod keyboard;
 pub(super) mod monitors;
+pub mod overlay;
 mod panel;
 mod player;
 pub mod prompt;

@@ -31,6 +31,7 @@ use crate::pure::fit::View;
 use crate::pure::keymap::symbol;
 use crate::pure::panels::Panels;
 use crate::pure::panels::dock::Edge;
+use crate::pure::pen::Pen;
 
 /// Size of the window until the remote screen's is known.
 const FIRST_SIZE: PhysicalSize<u32> = PhysicalSize::new(1280, 800);
@@ -54,6 +55,8 @@ pub(super) struct App {
     pointer: Option<(f64, f64)>,
     /// A drag that pans instead of reaching the remote screen.
     panning: bool,
+    /// What is drawn on a screen that may only be viewed.
+    pen: Pen,
     /// The next wheel event repeats what was said already.
     wheel_echo: bool,
     focused: bool,
@@ -101,6 +104,7 @@ impl App {
             panels_drawn: Instant::now(),
             pointer: None,
             panning: false,
+            pen: Pen::default(),
             wheel_echo: false,
             focused: false,
             outcome: Ok(Ended::Closed),
@@ -320,6 +324,7 @@ impl App {
             let input = self.hands.release_all();
             self.say(input);
             self.panning = false;
+            self.lift_pen();
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Options {
 pub enum Did {
     /// The technician's mouse or keyboard, in remote terms. Only while control is granted.
     Input(Input),
+    /// The technician pointed there, or drew a stroke, in pixels of the remote screen.
+    Mark(Vec<(i32, i32)>),
     /// The technician wants to end the session.
     End,
     /// The window is being closed.

@@ -1,9 +1,12 @@
-//! The mouse: on the panels, over the remote picture, panning.
+//! The mouse: on the panels, over the remote picture, panning, pointing.
+
+use std::time::Instant;
 
 use winit::event::{ElementState, MouseButton, MouseScrollDelta};
 use winit::event_loop::ActiveEventLoop;
 use winit::window::Cursor;
 
+use super::super::Did;
 use super::super::hands::turn;
 use super::super::strip::Strip;
 use super::App;
@@ -20,7 +23,7 @@ impl App {
         if self.drawing.is_some() {
             return self.draw_edge(event_loop);
         }
-        let dragging = self.hands.is_dragging() || self.panning;
+        let dragging = self.hands.is_dragging() || self.panning || self.pen.is_down();
         let on_docked = self.moved_over_docked(to.filter(|_| !dragging));
         let Some(open) = &mut self.open else {
             return;
@@ -77,7 +80,8 @@ impl App {
                 open.picture.view.push(from, to, room, hidden);
             }
         }
-        let inside = contains(room, to.0, to.1) || self.hands.is_dragging();
+        let dragging = self.hands.is_dragging() || self.pen.is_down();
+        let inside = contains(room, to.0, to.1) || dragging;
         if !live || !inside || open.picture.placement().is_empty() {
             return;
         }
@@ -87,6 +91,39 @@ impl App {
             open.moved_away = false;
         }
         self.say(input);
+        if let Some(piece) = self.pen.moved(remote, Instant::now()) {
+            (self.did)(Did::Mark(piece));
+        }
+    }
+
+    /// On a screen that may only be viewed a click points and a drag draws, for its user to see. A recording has no user: there, and with
+    /// the middle button, a drag moves the picture.
+    fn point(&mut self, button: MouseButton, pressed: bool) {
+        let draws = button == MouseButton::Left && self.is_live();
+        match (draws, pressed) {
+            (true, true) => self.set_pen_down(),
+            (true, false) => self.lift_pen(),
+            (false, _) if matches!(button, MouseButton::Left | MouseButton::Middle) => {
+                self.panning = pressed;
+            }
+            (false, _) => {}
+        }
+    }
+
+    fn set_pen_down(&mut self) {
+        let (Some(open), Some((x, y))) = (&self.open, self.pointer) else {
+            return;
+        };
+        let placement = open.picture.placement();
+        if !placement.is_empty() && contains(placement.placed, x, y) {
+            self.pen.down(placement.to_remote(x, y));
+        }
+    }
+
+    pub(super) fn lift_pen(&mut self) {
+        if let Some(rest) = self.pen.up() {
+            (self.did)(Did::Mark(rest));
+        }
     }
 
     pub(super) fn button(
@@ -118,8 +155,8 @@ impl App {
         if self.hands.allowed() {
             let input = self.hands.button(button, state);
             self.say(input);
-        } else if button == MouseButton::Left {
-            self.panning = state == ElementState::Pressed;
+        } else {
+            self.point(button, state == ElementState::Pressed);
         }
     }
 
