@@ -196,8 +196,10 @@ impl X11Screen {
         }
     }
 
-    /// Turns the news into what the caller is told.
-    fn tell(&mut self, woken: &mut Woken) -> Result<(), DesktopError> {
+    /// Turns the news into what the caller is told. Whether the server was asked for that: then events may have come along with its
+    /// answers, which no sleep on the connection would notice.
+    fn tell(&mut self, woken: &mut Woken) -> Result<bool, DesktopError> {
+        let mut asked = self.news.layout || self.news.shape;
         if std::mem::take(&mut self.news.layout) {
             let layout = monitors::layout(&self.conn, self.root)?;
             if layout != self.layout {
@@ -210,14 +212,16 @@ impl X11Screen {
         }
         if self.news.motion && self.pointer_due().is_none() {
             self.news.motion = false;
+            asked = true;
             let at = self.conn.query_pointer(self.root)?.reply()?;
             self.moved_to((at.root_x.into(), at.root_y.into()), woken);
         }
         if self.news.title && self.title_due().is_none() {
             self.news.title = false;
+            asked = true;
             self.retitle(woken)?;
         }
-        Ok(())
+        Ok(asked)
     }
 
     fn retitle(&mut self, woken: &mut Woken) -> Result<(), DesktopError> {
@@ -370,7 +374,7 @@ impl Screen for X11Screen {
         loop {
             self.drain()?;
             let mut woken = Woken::default();
-            self.tell(&mut woken)?;
+            let asked = self.tell(&mut woken)?;
             if self.news.damage > 0 {
                 if !only_wakes {
                     self.await_end_of_burst()?;
@@ -388,6 +392,9 @@ impl Screen for X11Screen {
             }
             if until.is_some_and(|until| until <= Instant::now()) {
                 return Ok(woken);
+            }
+            if asked {
+                continue;
             }
             self.conn.flush()?;
             let pointer = self.news.motion.then(|| self.pointer_due()).flatten();
