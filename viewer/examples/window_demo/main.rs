@@ -96,6 +96,7 @@ fn tell(did: &Did, shown: &Sender<u64>) {
         Did::Input(Input::Button { button, down: d }) => println!("button {button:?} {}", down(d)),
         Did::Input(Input::Wheel { dx, dy }) => println!("wheel {dx} {dy}"),
         Did::Input(Input::ReleaseAll) => println!("release all"),
+        Did::Mark(points) => println!("mark {points:?}"),
         // Whether the window has the keyboard is the clipboard's business, which no test here looks at.
         Did::Focus(_) => {}
         other => println!("{other:?}"),

@@ -165,12 +165,19 @@ fn a_fitted_picture_drawn_in_parts_equals_one_drawn_at_once() {
 }
 
 #[test]
-fn who_may_only_view_sends_nothing() {
+fn who_may_only_view_points_and_sends_nothing_else() {
     let screen = Screen::new("900x700");
     let mut demo = Demo::start(&screen, &["--view-only"]);
     demo.drain();
-    screen.tool("mousemove 100 100 click 1 click 4 key a");
+    screen.tool("mousemove 100 100 click 3 click 4 key a");
     assert!(demo.said().is_empty());
+    screen.tool("mousemove 200 300 click 1 mousedown 1 mousemove 260 300 mouseup 1");
+    let said = demo.said();
+    assert!(said.len() >= 2, "a point and a stroke: {said:?}");
+    assert!(
+        said.iter().all(|line| line.starts_with("mark [(")),
+        "{said:?}"
+    );
     // The remote pointer is part of the picture then.
     let before = screen.picture();
     demo.command("pointer 300 200");
