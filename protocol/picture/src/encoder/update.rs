@@ -336,7 +336,9 @@ impl Encoder {
         }
         let place = Place { index, tile, part };
         let look = self.writer.look(&self.canvas, &part);
-        let film_like = matches!(look, Look::Photo | Look::Palette { grainy: true });
+        // Letters that are typed onto a photo beside a film are none of it.
+        let film_like = dirt.area() >= SKETCHED
+            && matches!(look, Look::Photo | Look::Palette { grainy: true });
         if course.may_move && film_like {
             self.motion.note(index, &changed, terms.now_us);
         }
