@@ -722,6 +722,7 @@ impl Running<'_> {
         drop(picture);
         self.shells.hang_up();
         self.clipboard.narrow(Capabilities::NONE);
+        self.marks.clear();
         let hands = self.hands.take();
         // Waits until every key is released.
         let _ = tokio::task::spawn_blocking(move || drop(hands)).await;

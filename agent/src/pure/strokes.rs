@@ -10,8 +10,9 @@ const WIDTHS: [u16; 4] = [7, 5, 3, 2];
 const STEP: Duration = Duration::from_millis(400);
 const FIRST: Duration = Duration::from_millis(2_800);
 
-/// Most strokes at once, each of some points: older ones go at once, so that a technician's program cannot make the user's work.
-const MOST: usize = 512;
+/// Most points of all strokes: older strokes go at once, so that a technician's program cannot make the user's work. A scribble of four
+/// seconds has some 500.
+const MOST: usize = 4_096;
 
 struct Stroke {
     points: Vec<(i32, i32)>,
@@ -23,6 +24,8 @@ struct Stroke {
 pub struct Strokes {
     /// Oldest first.
     strokes: VecDeque<Stroke>,
+    /// Of all of them.
+    points: usize,
 }
 
 impl Strokes {
@@ -31,17 +34,26 @@ impl Strokes {
         if points.is_empty() {
             return;
         }
-        if self.strokes.len() == MOST {
-            self.strokes.pop_front();
-        }
+        self.points += points.len();
         let drawn = now;
         self.strokes.push_back(Stroke { points, drawn });
+        while self.points > MOST && self.strokes.len() > 1 {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.strokes.pop_front() {
+            self.points -= oldest.points.len();
+        }
     }
 
     /// Each stroke with its width in pixels. Those whose time is over are forgotten.
     pub fn shown(&mut self, now: Instant) -> impl Iterator<Item = (u16, &[(i32, i32)])> {
-        self.strokes
-            .retain(|stroke| width(now.saturating_duration_since(stroke.drawn)).is_some());
+        let over = |stroke: &Stroke| width(now.saturating_duration_since(stroke.drawn)).is_none();
+        while self.strokes.front().is_some_and(over) {
+            self.forget_oldest();
+        }
         self.strokes.iter().filter_map(move |stroke| {
             let width = width(now.saturating_duration_since(stroke.drawn))?;
             Some((width, &stroke.points[..]))
@@ -96,9 +108,11 @@ mod tests {
         let later = start + Duration::from_secs(3);
         strokes.add(vec![(5, 6)], later);
         assert_eq!(widths(&mut strokes, later), [5, 7]);
-        for _ in 0..2 * MOST {
-            strokes.add(vec![(0, 0)], later);
+        for _ in 0..MOST {
+            strokes.add(vec![(0, 0); 8], later);
         }
-        assert_eq!(widths(&mut strokes, later), vec![7; MOST]);
+        assert_eq!(widths(&mut strokes, later), vec![7; MOST / 8]);
+        let gone = later + Duration::from_secs(5);
+        assert_eq!((widths(&mut strokes, gone), strokes.points), (vec![], 0));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::os::fd::AsFd;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection;
 use x11rb::protocol::shape::SK;
@@ -24,21 +24,26 @@ const INK: u32 = 0x00e5_2020;
 /// A single point is a disc of so many line widths across: an arrow's head would hide what it points to.
 const POINT: u16 = 3;
 
+/// Drawn at most that often, as often as an honest technician's program tells of a stroke.
+const EVERY: Duration = Duration::from_millis(40);
+
+/// Pieces of strokes that may wait to be drawn; more are not seen.
+const WAITING: usize = 64;
+
 /// The strokes on an X display. Dropping it takes them away.
 pub struct X11Overlay {
     /// `None` when it is being dropped.
-    strokes: Option<mpsc::Sender<Vec<(i32, i32)>>>,
+    strokes: Option<mpsc::SyncSender<Vec<(i32, i32)>>>,
     waker: Waker,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl X11Overlay {
     pub fn open(display: Option<&str>) -> Result<X11Overlay, DesktopError> {
         let waker = Waker::new()?;
         let mut window = Window::open(display)?;
-        let (strokes, added) = mpsc::channel();
+        let (strokes, added) = mpsc::sync_channel(WAITING);
         let called = waker.clone();
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name("overlay".into())
             .spawn(move || {
                 if let Err(error) = window.serve(&added, &called) {
@@ -48,7 +53,6 @@ impl X11Overlay {
         Ok(X11Overlay {
             strokes: Some(strokes),
             waker,
-            thread: Some(thread),
         })
     }
 }
@@ -56,19 +60,17 @@ impl X11Overlay {
 impl Overlay for X11Overlay {
     fn draw(&self, points: Vec<(i32, i32)>) {
         if let Some(strokes) = &self.strokes {
-            let _ = strokes.send(points); // it has said why it is gone
+            let _ = strokes.try_send(points); // too many, or it has said why it is gone
             self.waker.wake();
         }
     }
 }
 
 impl Drop for X11Overlay {
+    /// Its thread ends by itself: who drops it is the session, which waits for no X server.
     fn drop(&mut self) {
         self.strokes = None;
         self.waker.wake();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // a panic there has been reported already
-        }
     }
 }
 
@@ -150,6 +152,7 @@ impl Window {
             self.show(&mut strokes, now)?;
             sleep(self.conn.stream().as_fd(), called, strokes.next(now))?;
             while self.conn.poll_for_event()?.is_some() {}
+            thread::sleep((now + EVERY).saturating_duration_since(Instant::now()));
         }
     }
 
@@ -220,12 +223,13 @@ impl Mask {
             .foreground(1)
             .line_width(u32::from(width));
         conn.change_gc(self.gc, &pen)?;
-        let on_screen = |at: i32| at.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        // Lines far beyond the screen would be the server's work.
+        let on_screen = |at: i32, size: u16| at.clamp(0, size.min(i16::MAX as u16).into()) as i16;
         let points: Vec<Point> = points
             .iter()
             .map(|(x, y)| Point {
-                x: on_screen(*x),
-                y: on_screen(*y),
+                x: on_screen(*x, self.size.0),
+                y: on_screen(*y, self.size.1),
             })
             .collect();
         match points[..] {
