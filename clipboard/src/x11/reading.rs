@@ -223,9 +223,12 @@ impl Reader {
             return Vec::new();
         };
         let why = "the program that has it does not answer";
-        vec![finished(late, Err(why.to_owned()))]
-            .into_iter()
-            .chain(self.changed(why))
+        // It may answer the next question.
+        let wanted = std::mem::take(&mut self.wanted);
+        let gone = |form| Read::Form(form, Err(why.to_owned()));
+        let late = finished(late, Err(why.to_owned()));
+        std::iter::once(late)
+            .chain(wanted.into_iter().map(gone))
             .collect()
     }
 

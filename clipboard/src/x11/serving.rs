@@ -148,7 +148,9 @@ impl Server {
         if request.property == x11rb::NONE {
             request.property = request.target; // ICCCM §2.2, obsolete clients
         }
-        if request.selection != atoms.CLIPBOARD || self.forms.is_empty() {
+        // Any program may ask in the name of any window. In that of our own it would get hold of what we hear there.
+        let forged = request.requestor == request.owner;
+        if forged || request.selection != atoms.CLIPBOARD || self.forms.is_empty() {
             notify(conn, &request, false)?;
             return Ok(None);
         }
@@ -177,7 +179,7 @@ impl Server {
         }
         let form = atoms.form(request.target);
         let form = form.filter(|form| self.forms.contains(form));
-        let Some(form) = form.filter(|_| self.waiting.len() < WAITING) else {
+        let Some(form) = form.filter(|_| self.waiting.len() + self.pieces.len() < WAITING) else {
             notify(conn, &request, false)?;
             return Ok(None);
         };

@@ -97,6 +97,14 @@ impl Clipboard {
     }
 
     pub fn said(&mut self, whose: Whose, message: ClipboardMessage) -> Result<(), Broken> {
+        let needed = match whose {
+            Whose::Users => Capability::ReadClipboard,
+            Whose::Technicians => Capability::SetClipboard,
+        };
+        // It may have been under way when the right was taken back; what cannot be fetched must not take our clipboard.
+        if !self.allowed.contains(needed) {
+            return Ok(());
+        }
         match whose {
             Whose::Users => self.exchange.about_theirs(message),
             Whose::Technicians => self.exchange.about_ours(message),
