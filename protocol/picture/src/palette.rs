@@ -9,7 +9,7 @@ pub(crate) const MAX_COLOURS: usize = 256;
 /// Most colours of an area that is said by the colour table: a tile full of letters in all inks has some 500.
 pub(crate) const MAX_MET: usize = 1024;
 
-/// More colours than a palette has are accepted while they are fewer than so many, and one for each eighth pixel: letters stand on
+/// More colours than a palette has are accepted while they are fewer than so many, and one for each sixth pixel: letters stand on
 /// much that is one colour, a photo has a new colour at nearly each pixel and is soon known by that.
 const MET_GRACE: usize = 64;
 const MET_PART: usize = 6;
