@@ -337,8 +337,8 @@ impl Encoder {
         let place = Place { index, tile, part };
         let look = self.writer.look(&self.canvas, &part);
         // Letters that are typed onto a photo beside a film are none of it.
-        let film_like = dirt.area() >= SKETCHED
-            && matches!(look, Look::Photo | Look::Palette { grainy: true });
+        let film_like =
+            dirt.area() >= SKETCHED && matches!(look, Look::Photo | Look::Palette { grainy: true });
         if course.may_move && film_like {
             self.motion.note(index, &changed, terms.now_us);
         }
