@@ -16,6 +16,9 @@ mod symbol {
     pub const F5: u32 = 0xffc2;
 }
 
+/// Long enough that the next click counts as a first one.
+const BETWEEN_DOUBLE_CLICKS: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Names of files in a pane.
 fn name() -> Hand {
     hand(13.0, 0x00e4_e7ec, 0x0013_1519)
@@ -91,17 +94,19 @@ fn files_go_both_ways_between_two_panes() -> anyhow::Result<()> {
         std::fs::read_to_string(here.join("printer.log"))?,
         "paper jam\n"
     );
-    // A folder of the user is opened by two clicks.
-    let at = letters::find(scene.technician(), "Documents", &name())?;
-    scene.technician().click(at.0, at.1, 1)?;
-    scene.technician().click(at.0, at.1, 1)?;
+    // A folder of the user is opened by a double click: by another one, if the two came too far apart on a busy machine.
     let weak = hand(13.0, 0x009d_a5b3, 0x0013_1519);
-    letters::wait(
-        scene.technician(),
-        "Nothing is in this folder.",
-        &weak,
-        SOON,
-    )?;
+    scene.technician().until(SOON, "the folder", |display| {
+        if letters::find(display, "Nothing is in this folder.", &weak).is_ok() {
+            return Ok(true);
+        }
+        if let Ok(at) = letters::find(display, "Documents", &name()) {
+            display.click(at.0, at.1, 1)?;
+            display.click(at.0, at.1, 1)?;
+            std::thread::sleep(BETWEEN_DOUBLE_CLICKS);
+        }
+        Ok(false)
+    })?;
     Ok(())
 }
 
