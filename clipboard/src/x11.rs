@@ -4,7 +4,6 @@
 mod atoms;
 mod reading;
 mod serving;
-mod sleep;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use sightline_ends::content::Form;
+use sightline_program::wake::{Waker, sleep};
 use x11rb::connection::Connection;
 use x11rb::errors::{ConnectionError, ReplyError, ReplyOrIdError};
 use x11rb::protocol::Event;
@@ -26,7 +26,6 @@ use crate::{ClipboardError, Happened, Manner, System};
 use atoms::{Atoms, forms_of};
 use reading::{Read, Reader};
 use serving::Server;
-use sleep::Waker;
 
 /// What the thread is told to do.
 enum Todo {
@@ -189,7 +188,7 @@ impl Worker {
             }
             let until = [self.reader.deadline(), self.server.deadline()];
             let until = until.into_iter().flatten().min();
-            sleep::sleep(self.conn.stream().as_fd(), &self.waker, until)?;
+            sleep(self.conn.stream().as_fd(), &self.waker, until)?;
         }
     }
 

@@ -9,3 +9,5 @@ pub mod history;
 pub mod log;
 pub mod report;
 pub mod transfer;
+#[cfg(target_os = "linux")]
+pub mod wake;

@@ -12,8 +12,8 @@ use std::time::Instant;
 use rustix::process::getpgrp;
 use rustix::termios::{QueueSelector, tcflush, tcgetattr, tcgetpgrp};
 
+use super::Lines;
 use super::wake::{Waker, sleep};
-use super::{Lines, Wake};
 
 /// Longest line in bytes: a terminal's own bound is about this.
 const LONGEST: usize = 4_096;

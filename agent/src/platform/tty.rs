@@ -15,7 +15,7 @@ use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::choice::{LONGEST_NAME, LONGEST_TEXT, clean, next_second, seconds_left, tick};
 use super::wake::{Waker, sleep};
-use super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion, Wake};
+use super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion};
 
 /// More than an answer can need; what is beyond is not read as one.
 const LONGEST_LINE: usize = 200;

@@ -14,7 +14,7 @@ use x11rb::protocol::record::{self, ConnectionExt as _};
 use x11rb::protocol::xtest;
 use x11rb::rust_connection::RustConnection;
 
-use super::super::{DesktopError, Wake};
+use super::super::DesktopError;
 use super::connect;
 use crate::platform::wake::Waker;
 

@@ -22,7 +22,7 @@ use x11rb::protocol::xproto::{
 
 use super::super::choice::clean;
 use super::super::wake::{Waker, sleep};
-use super::super::{DesktopError, Indicator, UserWish, Wake, Watching};
+use super::super::{DesktopError, Indicator, UserWish, Watching};
 use super::hotkey::HotKey;
 use super::panel::Panel;
 

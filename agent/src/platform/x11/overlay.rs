@@ -15,7 +15,7 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 
 use super::super::wake::{Waker, sleep};
-use super::super::{DesktopError, Overlay, Wake};
+use super::super::{DesktopError, Overlay};
 use super::{connect, root};
 use crate::pure::strokes::Strokes;
 

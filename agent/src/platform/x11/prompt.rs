@@ -20,7 +20,7 @@ use x11rb::rust_connection::RustConnection;
 
 use super::super::choice::{next_second, seconds_left};
 use super::super::wake::{Waker, sleep};
-use super::super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion, Wake};
+use super::super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion};
 use super::devices;
 use super::impostors::Impostors;
 use super::panel::{Drawn, Panel};
