@@ -100,14 +100,18 @@ impl Reader {
         self.convert(conn, atoms, what, target.unwrap_or(atoms.UTF8_STRING))
     }
 
-    /// Reads what there is in this form.
+    /// Reads what there is in this form. What is being read already is not read twice, however often it is asked for.
     pub fn want(
         &mut self,
         conn: &RustConnection,
         atoms: &Atoms,
         form: Form,
     ) -> Result<Vec<Read>, Broken> {
-        self.wanted.push_back(form);
+        let is_it = |reading: &Reading| matches!(reading.what, What::Form(f) if f == form);
+        let coming = self.reading.as_ref().is_some_and(is_it);
+        if !coming && !self.wanted.contains(&form) {
+            self.wanted.push_back(form);
+        }
         self.next(conn, atoms)
     }
 
