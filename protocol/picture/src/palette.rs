@@ -23,6 +23,10 @@ const TABLE: usize = 2 * MAX_MET;
 /// An empty slot; no colour, since their top byte is 0.
 const EMPTY: u32 = u32::MAX;
 
+/// Most slots that are looked at for a colour. With half of them empty it is seldom more than a few; a program that chose its colours so that
+/// all want the same slot would otherwise keep the user's processor busy.
+pub(crate) const PROBES: usize = 128;
+
 /// log2 of the bits an index into `count` colours needs: 0, 1, 2 or 3.
 pub(crate) fn depth_for(count: usize) -> u8 {
     match count {
@@ -95,22 +99,22 @@ impl Palettizer {
         true
     }
 
-    /// The colour's index, a new one if it was not met yet; `None` when there are too many for pixel number `at`.
+    /// The colour's index, a new one if it was not met yet; `None` when there are too many for pixel number `at`, or for the slots that
+    /// they want.
     #[cold]
     fn id_of(&mut self, colour: u32, at: usize) -> Option<u16> {
-        let mut slot = slot_of(colour);
-        while self.keys[slot] != colour {
-            if self.keys[slot] == EMPTY {
-                let most = (MET_GRACE + at / MET_PART).clamp(MAX_COLOURS, MAX_MET);
-                if self.colours.len() == most {
-                    return None;
-                }
-                self.keys[slot] = colour;
-                self.ids[slot] = self.colours.len() as u16;
-                self.colours.push(colour);
-            } else {
-                slot = (slot + 1) % TABLE;
+        let first = slot_of(colour);
+        let slot = (first..first + PROBES)
+            .map(|slot| slot % TABLE)
+            .find(|&slot| self.keys[slot] == colour || self.keys[slot] == EMPTY)?;
+        if self.keys[slot] == EMPTY {
+            let most = (MET_GRACE + at / MET_PART).clamp(MAX_COLOURS, MAX_MET);
+            if self.colours.len() == most {
+                return None;
             }
+            self.keys[slot] = colour;
+            self.ids[slot] = self.colours.len() as u16;
+            self.colours.push(colour);
         }
         Some(self.ids[slot])
     }
@@ -229,9 +233,7 @@ impl Book {
     pub(crate) fn choose(&mut self, palettizer: &Palettizer, grainy: bool) -> Choice {
         let Palettizer { colours, met, .. } = palettizer;
         if met.is_empty() {
-            self.table
-                .complete(colours, &mut self.ids[..], &mut self.added);
-            return Choice::Table;
+            return self.take_from_table(colours);
         }
         self.clock += 1;
         let depth = depth_for(met.len());
@@ -249,9 +251,7 @@ impl Book {
             let lacks = self.table.lacks(colours);
             let known = lacks * 2 <= met.len() || !pages[oldest].entries.is_empty();
             if best.is_none_or(|(_, others)| lacks < others) && known {
-                self.table
-                    .complete(colours, &mut self.ids[..], &mut self.added);
-                return Choice::Table;
+                return self.take_from_table(colours);
             }
         }
         let (slot, fresh) = match best {
@@ -261,6 +261,12 @@ impl Book {
         self.complete(first + slot, fresh, met);
         let slot = slot as u8;
         Choice::Palette { depth, slot, fresh }
+    }
+
+    fn take_from_table(&mut self, colours: &[u32]) -> Choice {
+        let (ids, added) = (&mut self.ids[..], &mut self.added);
+        self.table.complete(colours, ids, added);
+        Choice::Table
     }
 
     fn complete(&mut self, page: usize, fresh: bool, met: &[u32]) {
@@ -333,6 +339,16 @@ mod tests {
         assert!(palettizer.run(&text));
         assert_eq!(palettizer.colours.len(), 410);
         assert_eq!(palettizer.indices[20], 2);
+    }
+
+    #[test]
+    fn colours_that_want_the_same_slot_are_too_many() {
+        let crowd = |most| (0..1 << 24).filter(|&c| slot_of(c) == 7).take(most);
+        let mut palettizer = Palettizer::new();
+        let colours: Vec<u32> = crowd(PROBES).collect();
+        assert!(palettizer.run(&colours));
+        assert_eq!(palettizer.colours, colours);
+        assert!(!palettizer.run(&crowd(PROBES + 1).collect::<Vec<u32>>()));
     }
 
     fn choose(book: &mut Book, colours: &[u32]) -> Choice {

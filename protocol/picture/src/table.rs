@@ -4,6 +4,8 @@
 //! would get other indices each time. In the table every colour keeps its index for the life of the stream, and the same letter its bytes, at the
 //! price of two bytes for each pixel before compression.
 
+use crate::palette::PROBES;
+
 /// Most colours of the table: a desktop's worth of inks. What goes beyond starts it over.
 pub(crate) const MOST: usize = 1 << 14;
 
@@ -74,21 +76,21 @@ impl Index {
 
     /// Gives every colour its index. Those that had to be added are put into `added`.
     pub(crate) fn complete(&mut self, colours: &[u32], ids: &mut [u16], added: &mut Vec<u32>) {
+        let first = self.table.colours().len();
         added.clear();
-        let unknown = |&&colour: &&u32| self.find(colour).is_none();
-        added.extend(colours.iter().filter(unknown));
+        for (id, &colour) in ids.iter_mut().zip(colours) {
+            *id = self.find(colour).unwrap_or_else(|| {
+                added.push(colour);
+                (first + added.len() - 1) as u16
+            });
+        }
         if !self.table.has_room(added.len()) {
             self.clear();
-            added.clear();
-            added.extend_from_slice(colours);
+            return self.complete(colours, ids, added); // all of them are unknown now, and have room
         }
-        let first = self.table.colours().len();
         self.table.add(added);
         for (colour, place) in added.iter().zip(first..) {
             self.insert(*colour, place as u16);
-        }
-        for (id, &colour) in ids.iter_mut().zip(colours) {
-            *id = self.find(colour).unwrap_or_default();
         }
     }
 
@@ -96,29 +98,33 @@ impl Index {
         if self.keys.is_empty() {
             return None;
         }
-        let slot = self.slot(colour);
+        let slot = self.slot(colour)?;
         (self.keys[slot] == colour).then(|| self.places[slot])
     }
 
+    /// A colour that finds no slot is in the table all the same; it is said again the next time.
     fn insert(&mut self, colour: u32, place: u16) {
         if self.keys.is_empty() {
             self.keys.resize(SLOTS, EMPTY);
             self.places.resize(SLOTS, 0);
         }
-        let slot = self.slot(colour);
-        self.keys[slot] = colour;
-        self.places[slot] = place;
+        if let Some(slot) = self.slot(colour) {
+            self.keys[slot] = colour;
+            self.places[slot] = place;
+        }
     }
 
-    /// Where the colour is, or would be. Half of the slots are always empty.
-    fn slot(&self, colour: u32) -> usize {
-        const SHIFT: u32 = 32 - SLOTS.ilog2();
-        let mut slot = (colour.wrapping_mul(0x9E37_79B1) >> SHIFT) as usize;
-        while self.keys[slot] != colour && self.keys[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
-        }
-        slot
+    /// Where the colour is, or would be; `None` if that is too far from where it wants to be. Half of the slots are always empty.
+    fn slot(&self, colour: u32) -> Option<usize> {
+        let first = wanted_slot(colour);
+        (first..first + PROBES)
+            .map(|slot| slot % SLOTS)
+            .find(|&slot| self.keys[slot] == colour || self.keys[slot] == EMPTY)
     }
+}
+
+fn wanted_slot(colour: u32) -> usize {
+    (colour.wrapping_mul(0x9E37_79B1) >> (32 - SLOTS.ilog2())) as usize
 }
 
 #[cfg(test)]
@@ -153,5 +159,14 @@ mod tests {
             said += check(&mut index, &mut table, &colours);
         }
         assert!((28_300..31_000).contains(&said), "{said}");
+    }
+
+    #[test]
+    fn colours_that_want_the_same_slot_are_said_again() {
+        let crowd = (0..1 << 24).filter(|&colour| wanted_slot(colour) == 7);
+        let crowd: Vec<u32> = crowd.take(300).collect();
+        let (mut index, mut table) = (Index::new(), Table::default());
+        assert_eq!(check(&mut index, &mut table, &crowd), 300);
+        assert_eq!(check(&mut index, &mut table, &crowd), 300 - PROBES);
     }
 }
