@@ -7,6 +7,7 @@
 
 mod look;
 mod raster;
+mod rows;
 mod texture;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use raster::{Bounds, Target};
 use texture::Textures;
 
 pub use look::{Palette, palette, theme};
+pub use rows::rows;
 
 /// Draws egui's frames; keeps its textures (the glyphs) between them.
 #[derive(Default)]
