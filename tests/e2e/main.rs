@@ -19,5 +19,6 @@ mod replay;
 mod session;
 mod shells;
 mod storage;
+mod talk;
 mod verify;
 mod workload;

@@ -14,6 +14,7 @@ use x11rb::protocol::xproto::{
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
+use crate::person::Person;
 use crate::program::Kept;
 
 /// A screenshot: 0x00RRGGBB, row by row.
@@ -151,6 +152,26 @@ impl Display {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         Display::over(command)
+    }
+
+    /// Xvnc with a window manager and somebody in front of it, whose mouse and keyboard are devices of their own. `folder` takes
+    /// the socket between the two.
+    pub fn seated(width: u32, height: u32, folder: &Path) -> anyhow::Result<(Display, Person)> {
+        let socket = folder.join("person");
+        let mut command = Command::new("Xvnc");
+        let size = format!("{width}x{height}");
+        command.args(["-geometry", &size, "-depth", "24", "-displayfd", "1"]);
+        command.args(["-SecurityTypes", "None", "-rfbport", "-1", "-rfbunixpath"]);
+        command
+            .arg(&socket)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let display = Display::over(command)?.managed()?;
+        display.until(Duration::from_secs(10), "the person's socket", |_| {
+            Ok(socket.exists())
+        })?;
+        Ok((display, Person::connect(&socket)))
     }
 
     /// Xvnc with a window manager: a server whose screen can be resized. Nobody can connect to it by VNC.

@@ -11,6 +11,9 @@ pub mod hostile;
 pub mod letters;
 pub mod measure;
 pub mod memory;
+/// A person's own mouse and keyboard, as the agent's tests have them.
+#[path = "../../agent/tests/platform/rfb.rs"]
+pub mod person;
 pub mod program;
 pub mod proxy;
 pub mod selection;

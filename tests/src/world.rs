@@ -223,10 +223,29 @@ impl World {
         Ok((agent, holder))
     }
 
+    /// `sightline connect` on this display without a terminal, as from a menu: it asks for the code in a window.
+    pub fn connect_in_windows(&mut self, display: &Display) -> anyhow::Result<Program> {
+        let file = self.technician_file().display().to_string();
+        self.start_viewer(Some(display), &["connect", "--close", "--as", &file])
+    }
+
     fn connecting(
         &mut self,
         display: Option<&Display>,
         code: &str,
+        args: &[&str],
+    ) -> anyhow::Result<Program> {
+        let mut viewer =
+            self.start_viewer(display, &[&["connect", "--code", "-"], args].concat())?;
+        let mut stdin = viewer.stdin.take().context("no standard input")?;
+        writeln!(stdin, "{code}")?;
+        viewer.stdin = Some(stdin);
+        Ok(viewer)
+    }
+
+    fn start_viewer(
+        &mut self,
+        display: Option<&Display>,
         args: &[&str],
     ) -> anyhow::Result<Program> {
         self.viewers += 1;
@@ -237,12 +256,7 @@ impl World {
             ("XDG_RUNTIME_DIR", &self.runtime_dir()?),
             ("HOME", &self.technician_home()?.display().to_string()),
         ];
-        let all = [&["connect", "--code", "-"], args].concat();
-        let mut viewer = Program::start("sightline", &os(&all), &environment, &log)?;
-        let mut stdin = viewer.stdin.take().context("no standard input")?;
-        writeln!(stdin, "{code}")?;
-        viewer.stdin = Some(stdin);
-        Ok(viewer)
+        Program::start("sightline", &os(args), &environment, &log)
     }
 
     /// Where the technician's programs find each other: theirs, and not those of a world beside this one.
@@ -268,6 +282,12 @@ impl World {
             ("XDG_RUNTIME_DIR", &self.runtime_dir()?),
         ];
         Program::start("sightline", &os(args), &environment, &log)
+    }
+
+    /// A command of the technician that asks for the code of a session of its own, in a terminal that a person looks at.
+    pub fn glass_of_its_own(&self, args: &[&str]) -> anyhow::Result<Glass> {
+        let file = self.technician_file().display().to_string();
+        self.glass(&[&args[..1], &["--as", &file], &args[1..]].concat())
     }
 
     /// The same in a terminal that a person looks at, for words instead of JSON.

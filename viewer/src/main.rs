@@ -149,6 +149,7 @@ impl OwnSession {
             one_to_one: false,
             close_window: true,
             no_window: true,
+            input_is_free: false, // the remote terminal's
         }
     }
 }
@@ -303,6 +304,7 @@ impl ConnectArgs {
             one_to_one: self.one_to_one,
             close_window: self.close,
             no_window: self.no_window,
+            input_is_free: true,
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::home::Home;
 use super::people::{self, OnShow};
-use crate::platform::Prompt;
+use crate::platform::{Message, Prompt, Talk};
 
 /// The technician's stream must follow its claim within 15 s.
 const STREAM: Duration = Duration::from_secs(15);
@@ -52,6 +52,8 @@ struct Drive<'a> {
 enum Happened {
     Bytes(Result<Option<sightline_link::Bytes>, LinkError>),
     Answer(Result<Capabilities, CloseCode>),
+    /// The user wrote to the technician.
+    Wrote(String),
     Relay(Result<FromRelay, CloseCode>),
     Stop(CloseCode),
     Deadline,
@@ -139,6 +141,7 @@ impl Drive<'_> {
                     self.on_show = None;
                     self.machine.handle_answer(answer, now);
                 }
+                Happened::Wrote(text) => self.say(&text),
                 Happened::Relay(Ok(FromRelay::Receipt(receipt))) => {
                     self.machine.handle_receipt(receipt, now);
                 }
@@ -157,13 +160,18 @@ impl Drive<'_> {
             .machine
             .poll_timeout()
             .map(|at| self.around.clock.at(at));
-        let answer = async {
-            match &mut self.on_show {
+        let user = async {
+            let Some(on_show) = &mut self.on_show else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                // What was written before the answer is said before it.
+                biased;
+                Some(text) = on_show.words.recv() => Happened::Wrote(text),
                 // A prompt that vanished unanswered (its display is gone) counts as no answer.
-                Some(on_show) => (&mut on_show.answer)
-                    .await
-                    .unwrap_or(Err(CloseCode::ConsentTimedOut)),
-                None => std::future::pending().await,
+                answer = &mut on_show.answer => {
+                    Happened::Answer(answer.unwrap_or(Err(CloseCode::ConsentTimedOut)))
+                }
             }
         };
         let deadline = async {
@@ -175,7 +183,7 @@ impl Drive<'_> {
         tokio::select! {
             Some(code) = self.around.wishes.recv() => Happened::Stop(code),
             bytes = self.receiver.next() => Happened::Bytes(bytes),
-            answer = answer => Happened::Answer(answer),
+            happened = user => happened,
             message = self.around.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             () = deadline => Happened::Deadline,
         }
@@ -198,6 +206,25 @@ impl Drive<'_> {
             }
         }
         end.transpose()
+    }
+
+    /// The user's words to the technician, before the answer.
+    fn say(&mut self, text: &str) {
+        let news = match self.machine.say(text, self.around.clock.now()) {
+            Ok(text) => {
+                let facts = json!({ "text": text, "before_consent": true });
+                self.around.report.note("said", facts);
+                Talk::Said(Message { own: true, text })
+            }
+            Err(why) => Talk::NotSent(why.to_string()),
+        };
+        self.talk(&news);
+    }
+
+    fn talk(&self, news: &Talk) {
+        if let Some(on_show) = &self.on_show {
+            on_show.talk(news);
+        }
     }
 
     async fn event(&mut self, event: AgentEvent) {
@@ -234,6 +261,11 @@ impl Drive<'_> {
                         self.machine.handle_answer(Err(code), now);
                     }
                 }
+            }
+            AgentEvent::Said(text) => {
+                let facts = json!({ "text": text, "before_consent": true });
+                self.around.report.note("chat", facts);
+                self.talk(&Talk::Said(Message { own: false, text }));
             }
             AgentEvent::Store(manifest) => {
                 if let Err(error) = self.around.broker.begin(self.session, *manifest).await {

@@ -6,13 +6,18 @@ use sightline_ends::handshake::ConsentQuestion;
 use sightline_program::clock::Clock;
 use sightline_protocol::capability::Capabilities;
 use sightline_protocol::close::CloseCode;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::platform::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion};
+use crate::platform::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion, Talk};
+
+/// Messages of the user that may wait to be sent.
+const WORDS: usize = 16;
 
 /// A question on show. Dropping it takes it away everywhere.
 pub struct OnShow {
     pub answer: oneshot::Receiver<Result<Capabilities, CloseCode>>,
+    /// What the user writes to the technician meanwhile.
+    pub words: mpsc::Receiver<String>,
     shown: Vec<Box<dyn Asked>>,
 }
 
@@ -31,14 +36,22 @@ pub fn ask(
         notes: question.notes.clone(),
         deadline: clock.at(question.deadline_us),
     };
+    let (to_words, words) = mpsc::channel(WORDS);
     let (shown, answer) = show(prompts, |prompt, first| {
         let answered = Box::new(move |answer| first.give(result(answer)));
-        prompt.ask(question.clone(), answered)
+        let to_words = to_words.clone();
+        // Faster than anybody writes: what is beyond is not sent, and not shown as sent.
+        let say = Box::new(move |text| drop(to_words.try_send(text)));
+        prompt.ask(question.clone(), say, answered)
     });
     if shown.is_empty() {
         return Err(CloseCode::NoPrompt);
     }
-    Ok(OnShow { answer, shown })
+    Ok(OnShow {
+        answer,
+        words,
+        shown,
+    })
 }
 
 /// A small question on show. Dropping it takes it away everywhere.
@@ -100,5 +113,10 @@ impl OnShow {
     /// In how many ways the question is asked.
     pub fn ways(&self) -> usize {
         self.shown.len()
+    }
+
+    /// Shows in each of them how the talk goes on.
+    pub fn talk(&self, news: &Talk) {
+        self.shown.iter().for_each(|asked| asked.talk(news.clone()));
     }
 }

@@ -34,7 +34,9 @@ use super::marks::Marks;
 use super::picture::{FromPicture, PictureFailure, PictureStats, PictureThread};
 use super::shells::{ShellEvent, Shells};
 use super::stop::Stop;
-use crate::platform::{self, Backend, DesktopError, Indicator, Lines, Prompt, UserWish, Watching};
+use crate::platform::{
+    self, Backend, DesktopError, Indicator, Lines, Message, Prompt, Talk, UserWish, Watching,
+};
 use crate::pure::talk;
 
 /// Records of the technician that may wait for the guard; beyond it the lane waits (flow control).
@@ -204,6 +206,9 @@ async fn start<'a>(
         tracing::warn!("no indicator: {error}");
         CloseCode::NoDesktop
     })?;
+    for (own, _, text) in established.early.told() {
+        indicator.talk(Talk::Said(Message { own, text }));
+    }
     let (to_session, from_picture) = mpsc::unbounded_channel();
     let (mut pictures, mut picture) = (None, None);
     if let Ok((grant, Some(sealer))) = machine.start_view(clock.now()) {
@@ -391,7 +396,9 @@ impl Running<'_> {
             Happened::LaneEnd(Ok(()) | Err(LinkError::Cut)) => {}
             Happened::LaneEnd(Err(error)) => self.machine.end(error.code(), now),
             Happened::Picture(from) => self.picture_said(from),
-            Happened::Says(says) => self.say(&says),
+            Happened::Says(says) => {
+                self.say(&says);
+            }
             Happened::Files(event) => self.files_happened(event),
             Happened::Clipboard(event) => self.clipboard_happened(event),
             Happened::Arrived(Ok(Arrived::Lane(opening, lane))) => {
@@ -416,13 +423,38 @@ impl Running<'_> {
         }
     }
 
-    fn say(&mut self, says: &AgentSays) {
+    /// False: it is not allowed, or not now.
+    fn say(&mut self, says: &AgentSays) -> bool {
         if let AgentSays::Shell(lane, ShellOutput::Exited { code }) = says {
             let event = self.shells.ended(*lane, *code);
             self.shell_event(event);
         }
-        if let Some(outgoing) = self.machine.tell(says, self.clock.now()) {
-            self.writers.send(outgoing);
+        let outgoing = self.machine.tell(says, self.clock.now());
+        let told = outgoing.is_some();
+        outgoing.into_iter().for_each(|it| self.writers.send(it));
+        told
+    }
+
+    /// The user's words to the technician.
+    fn write_to_technician(&mut self, text: &str) {
+        let text = harmless(text, CHAT_CAP);
+        let says = AgentSays::Chat(Chat::Say { text: text.clone() });
+        let news = if self.say(&says) {
+            self.report.note("said", json!({ "text": text }));
+            Talk::Said(Message { own: true, text })
+        } else {
+            let why = "the session is paused";
+            let facts = json!({ "text": text, "why": why });
+            self.report
+                .say("not_said", facts, format!("Not sent: {why}."));
+            Talk::NotSent(why.to_owned())
+        };
+        self.talk(news);
+    }
+
+    fn talk(&self, news: Talk) {
+        if let Some(indicator) = &self.indicator {
+            indicator.talk(news);
         }
     }
 
@@ -436,10 +468,7 @@ impl Running<'_> {
                 let why = format!("the user took back: {rights}");
                 self.machine.narrow(keep, &why, now);
             }
-            UserWish::Say(text) => {
-                self.report.note("said", json!({ "text": text }));
-                self.say(&AgentSays::Chat(Chat::Say { text }));
-            }
+            UserWish::Say(text) => self.write_to_technician(&text),
         }
     }
 
@@ -477,7 +506,9 @@ impl Running<'_> {
 
     fn clipboard_happened(&mut self, event: ClipboardEvent) {
         match event {
-            ClipboardEvent::Say(says) => self.say(&says),
+            ClipboardEvent::Say(says) => {
+                self.say(&says);
+            }
             ClipboardEvent::Crossed(direction, crossed) => {
                 let technician = &self.watching.technician;
                 let (event, words) = clipboard::told(direction, &crossed, technician);
@@ -588,6 +619,7 @@ impl Running<'_> {
                     control.send(record.into());
                 }
             }
+            AgentEffect::Repeat(outgoing) => self.writers.send(outgoing),
             AgentEffect::Act(grant, input) => {
                 if let Some(hands) = &self.hands {
                     hands.act(grant, input);
@@ -627,7 +659,10 @@ impl Running<'_> {
                 self.report.say("chat", json!({ "text": text }), &words);
                 self.watching.said = Some(words);
                 self.show();
+                self.talk(Talk::Said(Message { own: false, text }));
             }
+            // The machine has compared it with what was said; the user has read it.
+            AgentEffect::Chat(Chat::Earlier { .. }) => {}
             AgentEffect::Note(text) => {
                 let note = harmless(&text, CHAT_CAP);
                 self.report.note("note", json!({ "text": note }));

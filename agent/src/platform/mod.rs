@@ -179,13 +179,30 @@ pub enum Choice {
     TimedOut,
 }
 
+/// A message of the talk between user and technician; made harmless already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The user's.
+    pub own: bool,
+    pub text: String,
+}
+
+/// What happened in the talk while a question stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Talk {
+    Said(Message),
+    /// The user's words were not sent, for this reason.
+    NotSent(String),
+}
+
 /// A way to ask the user. Several are open at once; the first answer counts and the others are dismissed.
 pub trait Prompt: Send + Sync {
-    /// Shows the question and returns at once; `answer` is called at most once, from another thread.
-    /// Dropping the returned value takes the question away.
+    /// Shows the question and returns at once; `answer` is called at most once, `say` with each message that the user
+    /// writes to the technician, both from another thread. Dropping the returned value takes the question away.
     fn ask(
         &self,
         question: Question,
+        say: Box<dyn Fn(String) + Send>,
         answer: Box<dyn FnOnce(Answer) + Send>,
     ) -> Result<Box<dyn Asked>, DesktopError>;
 
@@ -198,7 +215,10 @@ pub trait Prompt: Send + Sync {
 }
 
 /// A question on show; dropping it takes it away.
-pub trait Asked: Send {}
+pub trait Asked: Send {
+    /// Shows the user how the talk beside the question goes on.
+    fn talk(&self, _news: Talk) {}
+}
 
 /// What the indicator says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,6 +250,9 @@ pub trait Lines: Send {
 /// The small always-visible window that says who is watching, with a Stop button and a hot key.
 pub trait Indicator: Send {
     fn update(&self, watching: Watching);
+
+    /// Shows the user how the talk with the technician goes on.
+    fn talk(&self, news: Talk);
 }
 
 /// What the technician draws on the user's screen: it fades, and clicks go through it. Dropping it takes it away.

@@ -1,24 +1,32 @@
 //! The consent question on the terminal: /dev/tty, so that it works when input and output are redirected.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios};
-use rustix::termios::{tcflush, tcgetattr, tcsetattr};
+use rustix::termios::{tcflush, tcgetattr, tcgetwinsize, tcsetattr};
+use sightline_ends::text::deceives;
 use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::choice::{LONGEST_NAME, LONGEST_TEXT, clean, next_second, seconds_left, tick};
 use super::wake::{Waker, sleep};
-use super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion};
+use super::{Answer, Asked, Choice, DesktopError, Message, Prompt, Question, SmallQuestion, Talk};
 
-/// More than an answer can need; what is beyond is not read as one.
-const LONGEST_LINE: usize = 200;
+/// More characters than an answer or a message in one line needs; what is beyond is not taken, and not shown.
+const LONGEST_LINE: usize = 1_000;
+/// The question is said again after so many messages of the technician: before they fill a screen.
+const REMINDED: usize = 5;
+/// What a message to the technician begins with. No answer begins so.
+const SAY: &str = "say";
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS: usize = 80;
 
 /// Asks on a terminal.
 #[derive(Clone, Debug)]
@@ -55,12 +63,16 @@ impl Prompt for TerminalPrompt {
     fn ask(
         &self,
         question: Question,
+        say: Box<dyn Fn(String) + Send>,
         answer: Box<dyn FnOnce(Answer) + Send>,
     ) -> Result<Box<dyn Asked>, DesktopError> {
         let asked = question.asked;
         let rules = Rules {
-            hint: "[y/N/list]",
+            hint: "[y/N/list] or say …",
             meaning: Box::new(move |line| meaning(line, asked)),
+            say,
+            them: clean(&question.technician, LONGEST_NAME),
+            reminder: reminder(&question),
             no: Answer::Deny,
             timed_out: Answer::TimedOut,
             said: |answer| match answer {
@@ -79,6 +91,9 @@ impl Prompt for TerminalPrompt {
         let rules = Rules {
             hint: "[y/N/all]",
             meaning: Box::new(small_meaning),
+            say: Box::new(|_| {}), // no line means that
+            them: String::new(),
+            reminder: String::new(),
             no: Choice::Refuse,
             timed_out: Choice::TimedOut,
             said: |choice| match choice {
@@ -101,7 +116,7 @@ impl TerminalPrompt {
     ) -> Result<Box<dyn Asked>, DesktopError> {
         let (file, modes) = self.terminal()?;
         let waker = Waker::new()?;
-        let closed = Arc::new(AtomicBool::new(false));
+        let shared = Arc::new(Shared::default());
         let mut dialogue = Dialogue {
             file,
             modes,
@@ -110,8 +125,9 @@ impl TerminalPrompt {
             deadline,
             line: Vec::new(),
             said: None,
+            heard: 0,
             waker: waker.clone(),
-            closed: Arc::clone(&closed),
+            shared: Arc::clone(&shared),
         };
         dialogue.begin(text)?;
         let thread = thread::Builder::new()
@@ -125,24 +141,42 @@ impl TerminalPrompt {
             })?;
         Ok(Box::new(Shown {
             waker,
-            closed,
+            shared,
             thread: Some(thread),
         }))
+    }
+}
+
+/// What the thread of a question is told.
+#[derive(Default)]
+struct Shared {
+    closed: AtomicBool,
+    news: Mutex<VecDeque<Talk>>,
+}
+
+impl Shared {
+    fn news(&self) -> MutexGuard<'_, VecDeque<Talk>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The question as long as it stands.
 struct Shown {
     waker: Waker,
-    closed: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Asked for Shown {}
+impl Asked for Shown {
+    fn talk(&self, news: Talk) {
+        self.shared.news().push_back(news);
+        self.waker.wake();
+    }
+}
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        self.closed.store(true, Ordering::Release);
+        self.shared.closed.store(true, Ordering::Release);
         self.waker.wake();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
@@ -161,6 +195,12 @@ struct Rules<A> {
     /// What can be typed, in short.
     hint: &'static str,
     meaning: Understand<A>,
+    /// Takes a message to the technician.
+    say: Box<dyn Fn(String) + Send>,
+    /// The technician's name.
+    them: String,
+    /// The question in one line, for when the talk has moved it out of sight.
+    reminder: String,
     no: A,
     timed_out: A,
     /// An answer in words.
@@ -179,14 +219,18 @@ struct Dialogue<A> {
     line: Vec<u8>,
     /// The seconds last shown.
     said: Option<u64>,
+    /// Messages of the technician so far.
+    heard: usize,
     waker: Waker,
-    closed: Arc<AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 /// What a line means.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning<A> {
     Given(A),
+    /// No answer: a message to the technician.
+    Said(String),
     /// Not understood; the sentence says why.
     Unclear(String),
 }
@@ -214,7 +258,8 @@ impl<A: Copy> Dialogue<A> {
                 &self.waker,
                 Some(next_second(self.deadline)),
             )?;
-            if self.closed.load(Ordering::Acquire) {
+            self.hear()?;
+            if self.shared.closed.load(Ordering::Acquire) {
                 self.end("answered elsewhere")?;
                 return Ok(None);
             }
@@ -243,20 +288,24 @@ impl<A: Copy> Dialogue<A> {
         for byte in &bytes[..count] {
             match byte {
                 b'\r' | b'\n' => {
-                    let line = String::from_utf8_lossy(&self.line).into_owned();
+                    let line = self.typed();
                     self.line.clear();
                     match (self.rules.meaning)(&line) {
                         Meaning::Given(answer) => return Ok(Some(answer)),
+                        Meaning::Said(words) => (self.rules.say)(words),
                         Meaning::Unclear(why) => self.complain(&why)?,
                     }
                 }
                 0x08 | 0x7f => {
-                    self.line.pop();
+                    // A character of several bytes goes at once.
+                    while self.line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
                 }
                 0x04 if self.line.is_empty() => return Ok(Some(self.rules.no)), // end of input
                 0x15 => self.line.clear(),
                 // Nothing that could move the cursor is echoed.
-                b' '..=b'~' if self.line.len() < LONGEST_LINE => self.line.push(*byte),
+                b' '..=b'~' | 0x80.. if self.line.len() < LONGEST_LINE * 4 => {
+                    self.line.push(*byte);
+                }
                 _ => {}
             }
         }
@@ -264,9 +313,43 @@ impl<A: Copy> Dialogue<A> {
         Ok(None)
     }
 
+    /// The line as it was typed so far. The last character may not be whole yet.
+    fn typed(&self) -> String {
+        let line = match std::str::from_utf8(&self.line) {
+            Err(error) if error.error_len().is_none() => &self.line[..error.valid_up_to()],
+            _ => &self.line[..],
+        };
+        clean_line(&String::from_utf8_lossy(line))
+    }
+
     fn complain(&mut self, why: &str) -> io::Result<()> {
         self.said = None;
         writeln!(self.file, "\r\n  {why}\r")
+    }
+
+    /// Shows how the talk goes on: above the line that is being typed.
+    fn hear(&mut self) -> io::Result<()> {
+        let news = std::mem::take(&mut *self.shared.news());
+        let start = if self.rewrites { "\r\x1b[K" } else { "" };
+        for news in news {
+            let words = match news {
+                Talk::Said(Message { own: true, text }) => format!("You: {text}"),
+                Talk::Said(Message { own: false, text }) => {
+                    self.heard += 1;
+                    let text = clean(&text, LONGEST_TEXT);
+                    format!("{} writes: \"{text}\"", self.rules.them)
+                }
+                Talk::NotSent(why) => format!("  not sent: {why}"),
+            };
+            write!(self.file, "{start}{}\r\n", clean(&words, usize::MAX))?;
+            // Whoever writes much does not make the user forget what is asked.
+            if self.heard == REMINDED {
+                self.heard = 0;
+                write!(self.file, "*** {} ***\r\n", self.rules.reminder)?;
+            }
+            self.said = None;
+        }
+        Ok(())
     }
 
     /// The line of the answer with the time left.
@@ -276,8 +359,15 @@ impl<A: Copy> Dialogue<A> {
             return Ok(());
         }
         if self.rewrites {
-            let typed = String::from_utf8_lossy(&self.line);
-            write!(self.file, "\r\x1b[KAllow? {hint} ({seconds} s) {typed}")?;
+            let question = format!("Allow? {hint} ({seconds} s) ");
+            let columns = match tcgetwinsize(&self.file) {
+                Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+                _ => COLUMNS,
+            };
+            // A line that wraps could not be rewritten.
+            let room = columns.saturating_sub(question.chars().count() + 1);
+            let typed = end_of(&self.typed(), room);
+            write!(self.file, "\r\x1b[K{question}{typed}")?;
             self.said = Some(seconds);
             return self.file.flush();
         }
@@ -325,7 +415,19 @@ fn text(question: &Question) -> String {
         text += &format!("{}\r\n", clean(note, LONGEST_TEXT));
     }
     text += "Answer y to allow all of it, n (or just Enter) to deny, or only some, such as 1,2 or view.\r\n";
+    text += "A line that begins with \"say\" answers nothing: it goes to the technician, such as: say who are you?\r\n";
     text
+}
+
+/// The question in one line.
+fn reminder(question: &Question) -> String {
+    let words: Vec<&str> = question.asked.iter().map(Capability::word).collect();
+    format!(
+        "{} of {} asks for: {}",
+        clean(&question.technician, LONGEST_NAME),
+        clean(&question.organisation, LONGEST_NAME),
+        words.join(", ")
+    )
 }
 
 /// A small question in words.
@@ -348,8 +450,49 @@ fn small_meaning(line: &str) -> Meaning<Choice> {
     }
 }
 
+/// The words after `say`, if the line begins with it as a word.
+fn said(line: &str) -> Option<&str> {
+    let (word, words) = match line.split_once(char::is_whitespace) {
+        Some((word, words)) => (word, words.trim()),
+        None => (line, ""),
+    };
+    word.trim_end_matches(':')
+        .eq_ignore_ascii_case(SAY)
+        .then_some(words)
+}
+
+/// What was typed without characters that could move the cursor or deceive; spaces stay as they are.
+fn clean_line(line: &str) -> String {
+    let harmless = |c: &char| !c.is_control() && !deceives(*c);
+    line.chars().filter(harmless).take(LONGEST_LINE).collect()
+}
+
+/// The end of a line, in so many columns. What is not ASCII may be two columns wide.
+fn end_of(line: &str, columns: usize) -> String {
+    let width = |c: char| if c.is_ascii() { 1 } else { 2 };
+    let mut room = columns;
+    let fits = line.chars().rev().take_while(|c| {
+        let fits = room >= width(*c);
+        room = room.saturating_sub(width(*c));
+        fits
+    });
+    let shown = fits.count();
+    let all = line.chars().count();
+    if shown == all {
+        return line.to_owned();
+    }
+    let from = all - shown.saturating_sub(1);
+    let end: String = line.chars().skip(from).collect();
+    format!("…{end}")
+}
+
 /// What the line answers to that question.
 fn meaning(line: &str, asked: Capabilities) -> Meaning<Answer> {
+    match said(line.trim()) {
+        Some("") => return Meaning::Unclear("say what? Such as: say who are you?".into()),
+        Some(words) => return Meaning::Said(words.to_owned()),
+        None => {}
+    }
     let line = line.trim().to_lowercase();
     match line.as_str() {
         "y" | "yes" | "allow" => return Meaning::Given(Answer::Allow(asked)),
@@ -394,6 +537,34 @@ mod tests {
             assert_eq!(small_meaning(line), Meaning::Given(choice));
         }
         assert!(matches!(small_meaning("ja"), Meaning::Unclear(_)));
+    }
+
+    #[test]
+    fn words_are_never_an_answer_and_answers_never_words() {
+        let asked = Capabilities::of(&[View, Control, Files]);
+        for (line, words) in [
+            ("say yes", "yes"),
+            (" Say  Grüße, wer ist da? ", "Grüße, wer ist da?"),
+            ("SAY: y", "y"),
+            ("say\tall", "all"),
+        ] {
+            assert_eq!(meaning(line, asked), Meaning::Said(words.into()));
+        }
+        for unclear in ["say", "say ", "say:", "sayyes", "says y"] {
+            assert!(
+                matches!(meaning(unclear, asked), Meaning::Unclear(_)),
+                "{unclear}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_line_shows_its_end() {
+        assert_eq!(end_of("say hello", 9), "say hello");
+        assert_eq!(end_of("say hello", 5), "…ello");
+        assert_eq!(end_of("say 中文", 5), "…中文");
+        assert_eq!(end_of("abc", 0), "…");
+        assert_eq!(clean_line("a\u{1b}[2J\u{202e}b  c"), "a[2Jb  c");
     }
 
     #[test]

@@ -123,6 +123,12 @@ impl Keymap {
         symbols.get(level).copied().filter(|s| *s != 0)
     }
 
+    /// The symbol that the key of that code types in that state.
+    pub fn typed(&self, keycode: u8, modifiers: u8, group: u8) -> Option<u32> {
+        let index = usize::from(keycode).checked_sub(self.first.into())?;
+        self.symbol(self.keys.get(index)?, modifiers, group)
+    }
+
     /// The modifiers that the key sets.
     pub fn modifiers(&self, keycode: u8) -> u8 {
         let index = usize::from(keycode).wrapping_sub(self.first.into());

@@ -6,3 +6,4 @@ pub mod pace;
 pub mod strokes;
 pub mod talk;
 pub mod term;
+pub mod typing;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use sightline_agent::platform::x11::indicator::X11Indicator;
 use sightline_agent::platform::x11::prompt::WindowPrompt;
 use sightline_agent::platform::{
-    Answer, Asked, Choice, Indicator, Prompt, Question, SmallQuestion, UserWish, Watching,
+    Answer, Asked, Choice, Indicator, Message, Prompt, Question, SmallQuestion, Talk, UserWish,
+    Watching,
 };
 use sightline_protocol::capability::{Capabilities, Capability};
 use x11rb::connection::RequestConnection;
@@ -23,6 +24,8 @@ use super::xserver::{XServer, eventually, temporary};
 
 /// Longer than the window's grace.
 const SETTLE: Duration = Duration::from_millis(1000);
+/// Height in pixels of the talk below the consent window's buttons.
+const TALK: i32 = 137;
 
 fn question(seconds: u64) -> Question {
     Question {
@@ -70,9 +73,20 @@ struct Place {
     y: i32,
     width: i32,
     height: i32,
+    has_talk: bool,
 }
 
 impl Place {
+    /// Height of the talk below the buttons; a small question has none.
+    fn talk(self) -> i32 {
+        if self.has_talk { TALK } else { 0 }
+    }
+
+    /// In the field to write in.
+    fn field(self) -> (i32, i32) {
+        (self.x + 120, self.y + self.height - 36)
+    }
+
     /// In the middle of the button at the window's lower right (Allow) or left (Deny).
     fn button(self, left: bool) -> (i32, i32) {
         let part = if left {
@@ -80,7 +94,7 @@ impl Place {
         } else {
             self.width * 3 / 4
         };
-        (self.x + part, self.y + self.height - 41)
+        (self.x + part, self.y + self.height - 41 - self.talk())
     }
 }
 
@@ -100,10 +114,21 @@ impl Desk {
     }
 
     fn ask(&self, question: Question) -> (Box<dyn Asked>, Receiver<Answer>) {
+        let (asked, answers, _) = self.ask_and_listen(question);
+        (asked, answers)
+    }
+
+    /// With what the user writes to the technician.
+    fn ask_and_listen(
+        &self,
+        question: Question,
+    ) -> (Box<dyn Asked>, Receiver<Answer>, Receiver<String>) {
         let prompt = WindowPrompt::open(Some(&self.server.display)).unwrap();
         let (sender, answers) = channel();
         let answer = Box::new(move |answer| sender.send(answer).unwrap());
-        (prompt.ask(question, answer).unwrap(), answers)
+        let (sender, words) = channel();
+        let say = Box::new(move |text| drop(sender.send(text)));
+        (prompt.ask(question, say, answer).unwrap(), answers, words)
     }
 
     /// The window of that title, if it is shown.
@@ -121,6 +146,7 @@ impl Desk {
                 y: at.y.into(),
                 width: at.width.into(),
                 height: at.height.into(),
+                has_talk: title == "Remote support request",
             })
         })
     }
@@ -378,7 +404,8 @@ fn on_a_dense_screen_everything_is_larger() {
         .unwrap();
     let (asked, _) = desk.ask(question(60));
     let place = desk.prompt();
-    assert!(place.width > before.width * 5 / 4, "{place:?} {before:?}");
+    // By as much as fits this low screen.
+    assert!(place.width > before.width * 9 / 8, "{place:?} {before:?}");
     std::thread::sleep(Duration::from_millis(300));
     desk.picture("prompt-dense");
     drop(asked);
@@ -493,4 +520,142 @@ fn a_taken_hot_key_is_replaced_and_named() {
     desk.server
         .output("xdotool", &["key", "ctrl+alt+shift+End"]);
     stops.recv_timeout(Duration::from_secs(3)).unwrap();
+}
+
+fn technician(text: &str) -> Talk {
+    Talk::Said(Message {
+        own: false,
+        text: text.into(),
+    })
+}
+
+/// Types it, key by key.
+fn types(desk: &mut Desk, text: &str) {
+    for c in text.chars() {
+        let symbol = match c {
+            '\n' => 0xff0d,
+            ' '..='~' | '\u{a0}'..='\u{ff}' => c.into(),
+            _ => 0x0100_0000 + u32::from(c),
+        };
+        desk.person.keys(&[symbol]);
+    }
+}
+
+fn silent_words(words: &Receiver<String>) {
+    let said = words.recv_timeout(Duration::from_millis(600));
+    assert_eq!(said, Err(RecvTimeoutError::Timeout));
+}
+
+#[test]
+fn the_user_can_talk_before_the_answer_and_no_letter_is_one() {
+    let mut desk = Desk::new();
+    let (asked, answers, words) = desk.ask_and_listen(question(60));
+    let place = desk.prompt();
+    std::thread::sleep(SETTLE);
+    asked.talk(technician(
+        "Hello, this is Mira. Is the printer's lamp green? http://example.org",
+    ));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(desk.prompt().height, place.height, "nothing moves");
+    desk.picture("prompt-talk");
+    desk.person.click(place.field());
+    // Spaces and Enter among them: in the field they are text and "send", and press no button.
+    types(&mut desk, "No, it is Red é!\n");
+    let said = words.recv_timeout(Duration::from_secs(3));
+    assert_eq!(said.as_deref(), Ok("No, it is Red é!"));
+    silent(&answers);
+    asked.talk(Talk::Said(Message {
+        own: true,
+        text: "No, it is Red é!".into(),
+    }));
+    for n in 0..60 {
+        asked.talk(technician(&format!("message {n} ").repeat(20)));
+    }
+    asked.talk(Talk::NotSent(
+        "no more than 50 messages before the answer".into(),
+    ));
+    std::thread::sleep(Duration::from_millis(300));
+    desk.picture("prompt-talk-long");
+    assert_eq!(desk.prompt().height, place.height, "nothing moves");
+    desk.person.click(place.button(false));
+    assert_eq!(answer(&answers), Answer::Allow(question(60).asked));
+}
+
+#[test]
+fn no_program_writes_to_the_technician_in_the_users_name() {
+    let mut desk = Desk::new();
+    let (_asked, answers, words) = desk.ask_and_listen(question(60));
+    let place = desk.prompt();
+    std::thread::sleep(SETTLE);
+    desk.program_clicks(place.field());
+    desk.server.output("xdotool", &["type", "yes please"]);
+    desk.server.output("xdotool", &["key", "Return"]);
+    silent_words(&words);
+    // With the keyboard in the field by a person's own hand, a program's keys still are none.
+    desk.person.click(place.field());
+    types(&mut desk, "I ");
+    desk.server.output("xdotool", &["type", "do "]);
+    types(&mut desk, "not");
+    desk.server.output("xdotool", &["key", "Return"]);
+    silent_words(&words);
+    types(&mut desk, "\n");
+    let said = words.recv_timeout(Duration::from_secs(3));
+    assert_eq!(said.as_deref(), Ok("I not"));
+    silent(&answers);
+}
+
+/// Where the indicator's button to write is.
+fn on_write(place: Place) -> (i32, i32) {
+    (place.x + 50, place.y + place.height - 17)
+}
+
+#[test]
+fn the_user_writes_in_a_window_that_takes_the_keyboard_only_by_a_persons_click() {
+    let mut desk = Desk::new();
+    let (sender, wishes) = channel();
+    let wish = Box::new(move |wish| drop(sender.send(wish)));
+    let indicator = X11Indicator::show(Some(&desk.server.display), watching(), wish).unwrap();
+    indicator.talk(technician("before you opened it"));
+    let place = desk.find("Remote support").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let focus = |desk: &Desk| desk.conn.get_input_focus().unwrap().reply().unwrap().focus;
+    let before = focus(&desk);
+    desk.person.click(on_write(place));
+    eventually("the window to write in", || {
+        desk.find("Remote support chat").is_some()
+    });
+    let window = desk.find("Remote support chat").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(focus(&desk), before, "it takes the keyboard from nobody");
+    desk.picture("chat-window");
+    let field = (window.x + 100, window.y + window.height - 46);
+    // The technician's own hands, or any program's.
+    desk.program_clicks(field);
+    desk.server.output("xdotool", &["type", "I agree"]);
+    desk.server.output("xdotool", &["key", "Return"]);
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(focus(&desk), before);
+    assert!(wishes.try_recv().is_err());
+    desk.picture("chat-window-refused");
+    desk.person.click(field);
+    types(&mut desk, "Grüße, it blinks\n");
+    let wish = wishes.recv_timeout(Duration::from_secs(3));
+    assert_eq!(wish, Ok(UserWish::Say("Grüße, it blinks".into())));
+    indicator.talk(Talk::Said(Message {
+        own: true,
+        text: "Grüße, it blinks".into(),
+    }));
+    for n in 0..30 {
+        indicator.talk(technician(&format!("Then press the button {n} times.")));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    desk.picture("chat-window-talk");
+    // A program that types while the person has the keyboard in the field adds nothing.
+    desk.server.output("xdotool", &["type", "more"]);
+    types(&mut desk, "ok\n");
+    let wish = wishes.recv_timeout(Duration::from_secs(3));
+    assert_eq!(wish, Ok(UserWish::Say("ok".into())));
+    drop(indicator);
+    assert!(desk.find("Remote support chat").is_none());
+    assert!(desk.find("Remote support").is_none());
 }

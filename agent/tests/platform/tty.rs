@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use sightline_agent::platform::tty::TerminalPrompt;
-use sightline_agent::platform::{Answer, Asked, Prompt, Question};
+use sightline_agent::platform::{Answer, Asked, Message, Prompt, Question, Talk};
 use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::xserver::eventually;
@@ -50,6 +50,16 @@ impl Terminal {
     }
 
     fn ask(&self, seconds: u64, rewrites: bool) -> (Box<dyn Asked>, Receiver<Answer>) {
+        let (asked, answers, _) = self.ask_and_listen(seconds, rewrites);
+        (asked, answers)
+    }
+
+    /// With what the user writes to the technician.
+    fn ask_and_listen(
+        &self,
+        seconds: u64,
+        rewrites: bool,
+    ) -> (Box<dyn Asked>, Receiver<Answer>, Receiver<String>) {
         let prompt = TerminalPrompt::open_at(self.path.clone(), rewrites).unwrap();
         let (sender, answers) = channel();
         let answer = Box::new(move |answer| sender.send(answer).unwrap());
@@ -62,9 +72,11 @@ impl Terminal {
             notes: vec!["This session is recorded.".into()],
             deadline: Instant::now() + Duration::from_secs(seconds),
         };
-        let asked = prompt.ask(question, answer).unwrap();
+        let (sender, words) = channel();
+        let say = Box::new(move |text| drop(sender.send(text)));
+        let asked = prompt.ask(question, say, answer).unwrap();
         self.shows("Allow?");
-        (asked, answers)
+        (asked, answers, words)
     }
 
     fn shows(&self, text: &str) {
@@ -148,4 +160,39 @@ fn without_a_terminal_it_says_so() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("/dev/null"), "{error}");
+}
+
+#[test]
+fn user_and_technician_talk_above_the_line_of_the_answer() {
+    for rewrites in [true, false] {
+        let mut terminal = Terminal::new();
+        let (asked, answers, words) = terminal.ask_and_listen(60, rewrites);
+        let said = |own, text: &str| {
+            asked.talk(Talk::Said(Message {
+                own,
+                text: text.into(),
+            }));
+        };
+        said(false, "y\r\n\u{1b}[2Jis it\u{202e} plugged in?");
+        terminal.shows("writes: \"y [2Jis it plugged in?\"");
+        let heard = words.recv_timeout(Duration::from_millis(200));
+        assert!(heard.is_err(), "what comes is nothing that was typed");
+        // One key takes back one character, whatever bytes it has.
+        let taken_back = if rewrites { "中\u{7f}" } else { "" };
+        terminal.types(&format!("say yes, Grüße {taken_back}!\r"));
+        let heard = words.recv_timeout(Duration::from_secs(3)).unwrap();
+        assert_eq!(heard, "yes, Grüße !");
+        said(true, &heard);
+        terminal.shows("You: yes, Grüße");
+        assert!(answers.try_recv().is_err(), "that was no answer");
+        for n in 0..5 {
+            said(false, &format!("and another thing {n}"));
+        }
+        terminal.shows("*** Mira[2J Kovač of Example Help Desk asks for: view, control, files ***");
+        terminal.types("sayy\r");
+        terminal.shows("nothing is allowed yet");
+        terminal.types("y\r");
+        let answer = answers.recv_timeout(Duration::from_secs(3)).unwrap();
+        assert!(matches!(answer, Answer::Allow(_)));
+    }
 }

@@ -1,8 +1,11 @@
 //! The inner handshake: strangers, thieves, false agents, and a network that changes bytes.
 
+use sightline_ends::content::CHAT_CAP;
 use sightline_ends::handshake::{
-    AgentEvent, AgentHandshake, Established, TechnicianEvent, TechnicianHandshake,
+    AgentEvent, AgentHandshake, EARLY_MESSAGES, Early, Established, TechnicianEvent,
+    TechnicianHandshake,
 };
+use sightline_ends::text::harmless;
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::recording::SealedManifest;
 
@@ -16,6 +19,7 @@ struct Seen {
     spent: usize,
     right: bool,
     asked: bool,
+    said: usize,
     manifest: Option<Box<SealedManifest>>,
     established: Option<Box<Established>>,
     failed: usize,
@@ -29,6 +33,7 @@ impl Seen {
                 AgentEvent::CodeRight => self.right = true,
                 AgentEvent::NewerBundle(_) => {}
                 AgentEvent::Ask(_) => self.asked = true,
+                AgentEvent::Said(text) => self.heard(&text),
                 AgentEvent::Store(manifest) => self.manifest = Some(manifest),
                 AgentEvent::Established(established) => self.established = Some(established),
                 AgentEvent::Failed(_) => self.failed += 1,
@@ -45,6 +50,7 @@ impl Seen {
             match event {
                 TechnicianEvent::CodeRight => self.right = true,
                 TechnicianEvent::Asking { .. } => self.asked = true,
+                TechnicianEvent::Said(text) => self.heard(&text),
                 TechnicianEvent::Granted(_) => assert!(self.asked, "granted unasked"),
                 TechnicianEvent::Established(established) => self.established = Some(established),
                 TechnicianEvent::Failed(_) => self.failed += 1,
@@ -52,6 +58,15 @@ impl Seen {
         }
         assert!(!self.asked || self.right, "asked without the code");
         self.ends_once();
+    }
+
+    /// Words of the other side, before any consent.
+    fn heard(&mut self, text: &str) {
+        assert!(self.asked, "words before the question");
+        assert!(self.established.is_none(), "words after the consent");
+        self.said += 1;
+        assert!(self.said <= EARLY_MESSAGES, "it talks without end");
+        assert_eq!(harmless(text, CHAT_CAP), text, "words that deceive");
     }
 
     fn ends_once(&self) {
@@ -185,13 +200,18 @@ pub fn meeting(data: &[u8]) {
     let (mut agent, mut technician) = (people::agent(), people::technician());
     let mut rng = Counting::new(5);
     let (mut here, mut there) = (Seen::default(), Seen::default());
-    let (mut answered, mut stored) = (false, false);
+    let (mut answered, mut stored, mut said) = (false, false, false);
     loop {
         here.agent(&mut agent);
         there.technician(&mut technician);
         if here.asked && !std::mem::replace(&mut answered, true) {
             let view = Capabilities::of(&[Capability::View]);
+            let _ = agent.say("who is it?", START);
             agent.handle_answer(Ok(view), START);
+        }
+        if there.asked && !std::mem::replace(&mut said, true) {
+            // The network may have ended it already.
+            let _ = technician.say("it's \u{202e}Tess", START);
         }
         if let Some(sealed) = &here.manifest
             && !std::mem::replace(&mut stored, true)
@@ -214,6 +234,9 @@ pub fn meeting(data: &[u8]) {
     if let Some(theirs) = &there.established {
         let ours = here.established.as_ref().expect("the agent came first");
         assert_eq!(ours.consent, theirs.consent);
+        let texts = |said: &[Early]| said.iter().map(|e| e.text.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&ours.early.own), texts(&theirs.early.theirs));
+        assert_eq!(texts(&ours.early.theirs), texts(&theirs.early.own));
         let auditors = &people::bundle().auditors;
         assert_eq!(ours.keys.publish(auditors), theirs.keys.publish(auditors));
     }
@@ -260,11 +283,11 @@ fn said(kinds: [u16; 3], side: u8) -> Vec<u8> {
 }
 
 pub fn agent_inside_seeds() -> Vec<Vec<u8>> {
-    vec![said([1, 2, 6], b'A')]
+    vec![said([1, 2, 6], b'A'), said([7, 2, 6], b'A')]
 }
 
 pub fn technician_inside_seeds() -> Vec<Vec<u8>> {
-    vec![said([33, 34, 39], b'B')]
+    vec![said([33, 34, 39], b'B'), said([40, 34, 39], b'B')]
 }
 
 pub fn meeting_seeds() -> Vec<Vec<u8>> {

@@ -3,7 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use sightline_ends::code::SessionCode;
-use sightline_ends::handshake::{AgentHandshake, AgentSetup, TechnicianHandshake, TechnicianSetup};
+use sightline_ends::handshake::{
+    AgentHandshake, AgentSetup, Early, EarlyWords, TechnicianHandshake, TechnicianSetup,
+};
 use sightline_ends::keys::{AuditorKey, ClassKeys};
 use sightline_ends::now::Now;
 use sightline_ends::rng::Randomness;
@@ -145,6 +147,28 @@ pub fn consent(granted: Capabilities) -> Consent {
         asked_ms: START.unix_ms,
         answered_ms: START.unix_ms,
         until_ms: START.unix_ms + GRANT_MS,
+    }
+}
+
+/// What the agent's user (or the technician) said before the consent, and heard.
+pub fn early(agent: bool) -> EarlyWords {
+    let said = |words: &[&str]| {
+        let early = words.iter().map(|text| Early {
+            text: (*text).to_owned(),
+            at_us: START.mono_us - 2_000_000,
+        });
+        early.collect::<Vec<_>>()
+    };
+    let (users, technicians) = (said(&["who is it?"]), said(&["Tess", "Grüße 中"]));
+    match agent {
+        true => EarlyWords {
+            own: users,
+            theirs: technicians,
+        },
+        false => EarlyWords {
+            own: technicians,
+            theirs: users,
+        },
     }
 }
 

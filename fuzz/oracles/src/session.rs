@@ -1,21 +1,28 @@
 //! A session after the handshake: hostile records, hostile contents under good seals.
 
-use sightline_ends::content::{Area, Button, Control, CursorShape, Input, Layout, Monitor, Scene};
+use std::collections::VecDeque;
+
+use sightline_ends::content::{
+    Area, Button, Chat, Control, CursorShape, Input, Layout, Monitor, Scene,
+};
 use sightline_ends::handshake::Established;
 use sightline_ends::now::Now;
 use sightline_ends::seal::{
-    AGENT_CONTROL, AGENT_PICTURE, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
+    AGENT_CONTROL, AGENT_PICTURE, CHAT, LaneId, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
 };
-use sightline_ends::session::{AgentEffect, AgentSession, TechnicianEffect, TechnicianSession};
+use sightline_ends::session::{
+    AgentEffect, AgentSays, AgentSession, TechnicianEffect, TechnicianSession,
+};
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::close::CloseCode;
+use sightline_protocol::id::{Author, Lane};
 use sightline_protocol::record::{Class, OVERHEAD};
 use sightline_protocol::wire;
 
 use crate::bytes::{Bytes, pieces};
 use crate::people::{self, GRANT_MS, START};
 
-fn established(granted: Capabilities) -> Established {
+fn established(granted: Capabilities, agent: bool) -> Established {
     Established {
         session: people::SESSION,
         key: people::agent_key(),
@@ -27,6 +34,7 @@ fn established(granted: Capabilities) -> Established {
         technician_name: "Tess Technician".into(),
         bundle: people::bundle(),
         computer: "pc".into(),
+        early: people::early(agent),
     }
 }
 
@@ -36,7 +44,7 @@ fn capabilities(bits: u8) -> Capabilities {
     Capability::ALL.into_iter().filter(has).collect()
 }
 
-fn sealer(id: sightline_ends::seal::LaneId) -> Sealer {
+fn sealer(id: LaneId) -> Sealer {
     Sealer::new(&people::keys(), id, START.mono_us).expect("all keys are there")
 }
 
@@ -45,12 +53,54 @@ fn sealed(sealer: &mut Sealer, body: &[u8], now: Now) -> Vec<u8> {
     sealer.seal(&body[..body.len().min(room)], 0, now.mono_us)
 }
 
+fn chat_lane(author: Author) -> LaneId {
+    LaneId {
+        author,
+        lane: Lane(CHAT),
+        class: Class::Chat,
+    }
+}
+
+/// What the other end must repeat before anything it says in chat counts.
+struct Talk {
+    due: VecDeque<String>,
+    broken: bool,
+}
+
+impl Talk {
+    fn new(agent: bool) -> Talk {
+        let theirs = people::early(agent).theirs.into_iter();
+        Talk {
+            due: theirs.map(|early| early.text).collect(),
+            broken: false,
+        }
+    }
+
+    fn said(&mut self, body: &[u8]) {
+        match (wire::decode(body), self.due.front()) {
+            (Ok(Chat::Earlier { text, .. }), Some(due)) if text == *due => {
+                self.due.pop_front();
+            }
+            (Ok(Chat::Say { .. }) | Err(_), None) => {}
+            (Err(_), Some(_)) => {} // no words, and no repetition
+            _ => self.broken = true,
+        }
+    }
+
+    fn heard(&self, chat: &Chat) {
+        assert!(matches!(chat, Chat::Say { .. }), "a repetition is no news");
+        assert!(!self.broken, "it goes on with who repeats other words");
+        assert!(self.due.is_empty(), "something was left out");
+    }
+}
+
 /// What the guard must allow, kept beside it.
 struct Model {
     control: bool,
     prompt: bool,
     over: bool,
     ended: bool,
+    talk: Talk,
 }
 
 impl Model {
@@ -68,6 +118,7 @@ impl Model {
                     assert!(grant.check(now.unix_ms).is_ok());
                 }
                 AgentEffect::Over(_) => self.over = true,
+                AgentEffect::Chat(chat) => self.talk.heard(&chat),
                 _ => {}
             }
         }
@@ -78,17 +129,19 @@ impl Model {
 pub fn agent(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let granted = capabilities(bytes.byte());
-    let mut guard = AgentSession::new(&established(granted), START);
+    let mut guard = AgentSession::new(&established(granted, true), START);
     let mut model = Model {
         control: granted.contains(Capability::Control),
         prompt: false,
         over: false,
         ended: false,
+        talk: Talk::new(true),
     };
     let (mut input, mut control) = (sealer(TECHNICIAN_INPUT), sealer(TECHNICIAN_CONTROL));
+    let mut chat = sealer(chat_lane(Author::FIRST_TECHNICIAN));
     let mut now = START;
     while !bytes.is_empty() {
-        match bytes.byte() % 9 {
+        match bytes.byte() % 10 {
             0 | 1 => {
                 let record = sealed(&mut input, bytes.piece(), now);
                 guard.handle_record(Class::Input, &record, now);
@@ -112,6 +165,11 @@ pub fn agent(data: &[u8]) {
             }
             6 => now = now.after_ms(u64::from(bytes.u16())),
             7 => guard.handle_timeout(now),
+            9 => {
+                let body = bytes.piece();
+                model.talk.said(body);
+                guard.handle_record(Class::Chat, &sealed(&mut chat, body, now), now);
+            }
             _ => {
                 model.ended = true;
                 guard.end(CloseCode::StoppedByUser, now);
@@ -129,12 +187,14 @@ pub fn agent(data: &[u8]) {
 pub fn technician(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let granted = capabilities(bytes.byte());
-    let mut machine = TechnicianSession::new(&established(granted), START);
+    let mut machine = TechnicianSession::new(&established(granted, false), START);
     let (mut picture, mut control) = (sealer(AGENT_PICTURE), sealer(AGENT_CONTROL));
+    let mut chat = sealer(chat_lane(Author::AGENT));
+    let mut talk = Talk::new(false);
     let mut now = START;
     let mut over = false;
     while !bytes.is_empty() {
-        match bytes.byte() % 6 {
+        match bytes.byte() % 7 {
             0 | 1 => {
                 let record = sealed(&mut picture, bytes.piece(), now);
                 machine.handle_record(Class::Picture, &record, now);
@@ -151,6 +211,11 @@ pub fn technician(data: &[u8]) {
                 now = now.after_ms(u64::from(bytes.byte()));
                 machine.ping(now);
             }
+            6 => {
+                let body = bytes.piece();
+                talk.said(body);
+                machine.handle_record(Class::Chat, &sealed(&mut chat, body, now), now);
+            }
             _ => {
                 let allowed = machine.allowed().contains(Capability::Control);
                 let sent = machine.input(&Input::ReleaseAll, now).is_some();
@@ -160,6 +225,9 @@ pub fn technician(data: &[u8]) {
         while let Some(effect) = machine.poll_effect() {
             assert!(!over, "something came after the end");
             over |= matches!(effect, TechnicianEffect::Over(_));
+            if let TechnicianEffect::Said(AgentSays::Chat(chat)) = effect {
+                talk.heard(&chat);
+            }
         }
     }
 }
@@ -198,6 +266,21 @@ pub fn agent_seeds() -> Vec<Vec<u8>> {
         .iter()
         .flat_map(|said| act(2, &wire::encode(said)))
         .collect();
+    let chats = [
+        Chat::Earlier {
+            text: "Tess".into(),
+            ago_ms: 2_000,
+        },
+        Chat::Earlier {
+            text: "Grüße 中".into(),
+            ago_ms: 1,
+        },
+        Chat::Say { text: "now".into() },
+    ];
+    let talk: Vec<u8> = chats
+        .iter()
+        .flat_map(|said| act(9, &wire::encode(said)))
+        .collect();
     let all = [0b111_1111];
     vec![
         [&all[..], &typed, &said].concat(),
@@ -206,6 +289,7 @@ pub fn agent_seeds() -> Vec<Vec<u8>> {
         [&all[..], &[5, 1], &typed].concat(),
         [&all[..], &[6, 0xff, 0xff], &typed, &[7]].concat(),
         [&all[..], &[8], &typed].concat(),
+        [&all[..], &talk, &typed].concat(),
     ]
 }
 
@@ -260,5 +344,16 @@ pub fn technician_seeds() -> Vec<Vec<u8>> {
         .iter()
         .flat_map(|said| act(2, &wire::encode(said)))
         .collect();
-    vec![[&[0b11][..], &shown, &[4, 9, 5], &said, &[5]].concat()]
+    let chats = [
+        Chat::Earlier {
+            text: "who is it?".into(),
+            ago_ms: 2_000,
+        },
+        Chat::Say { text: "now".into() },
+    ];
+    let talk: Vec<u8> = chats
+        .iter()
+        .flat_map(|said| act(6, &wire::encode(said)))
+        .collect();
+    vec![[&[0b11][..], &shown, &[4, 9, 5], &talk, &said, &[5]].concat()]
 }

@@ -152,6 +152,10 @@ mod tests {
             columns: 80,
             rows: 24,
         };
+        let earlier = Chat::Earlier {
+            text: "before".into(),
+            ago_ms: 1_500,
+        };
         let said = Chat::Say {
             text: "Grüße".into(),
         };
@@ -190,6 +194,10 @@ mod tests {
         assert_eq!(
             open(&technician(Class::Chat), wire::encode(&said)),
             Content::Chat(said)
+        );
+        assert_eq!(
+            open(&agent(Class::Chat), wire::encode(&earlier)),
+            Content::Chat(earlier)
         );
         assert_eq!(
             open(&technician(Class::File), wire::encode(&note)),

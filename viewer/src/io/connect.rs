@@ -16,12 +16,14 @@ use sightline_protocol::close::CloseCode;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
+use super::handshake::{self, Around};
 use super::interrupt::Interrupt;
 use super::live::{self, Live};
 use super::local::Server;
 use super::technician::{self, Technician};
+use super::typed::Source;
 use super::window::{self, Options};
-use super::{handshake, window::Scale};
+use super::window::{Scale, WaitHandle};
 
 /// What the technician chose.
 pub struct ConnectOptions {
@@ -36,6 +38,8 @@ pub struct ConnectOptions {
     pub close_window: bool,
     /// Hold the session for the commands that join it.
     pub no_window: bool,
+    /// Nothing reads standard input while the session runs.
+    pub input_is_free: bool,
 }
 
 /// A session that was made, before anything shows it.
@@ -126,8 +130,24 @@ fn begin(
     };
     let clock = Clock::default();
     let interrupt = runtime.block_on(async { Interrupt::listen() });
-    let reached = reach(&technician, code, options, clock, report, &interrupt);
-    let reached = runtime.block_on(reached);
+    let json = report.is_json();
+    let call = Call {
+        technician,
+        code,
+        asked: options.ask,
+        reason: options.reason.clone(),
+        ticket: options.ticket.clone(),
+        around: Around {
+            clock,
+            report,
+            interrupt: interrupt.clone(),
+            source: Source::of_input(options.input_is_free, options.code_from_stdin, json),
+        },
+    };
+    let reached = match asks_in_window(options) {
+        true => reach_in_window(runtime, call)?,
+        false => runtime.block_on(reach(call)),
+    };
     let (broker, established) = match reached {
         Ok(reached) => reached,
         Err(code) => return Ok(Err(code)),
@@ -199,15 +219,58 @@ fn ask_on_terminal() -> anyhow::Result<Option<SessionCode>> {
     }
 }
 
-async fn reach(
-    technician: &Technician,
+/// What a session is asked for with.
+struct Call {
+    technician: Technician,
     code: SessionCode,
-    options: &ConnectOptions,
-    clock: Clock,
-    report: Report,
-    interrupt: &Interrupt,
-) -> Result<(Broker, Box<Established>), CloseCode> {
-    let relay = &technician.bundle.relay;
+    asked: Capabilities,
+    reason: String,
+    ticket: String,
+    around: Around,
+}
+
+/// Words that the technician wrote into the window and that may wait to be sent.
+const WRITTEN: usize = 16;
+
+/// As `reach`, with a window meanwhile.
+fn reach_in_window(
+    runtime: &tokio::runtime::Runtime,
+    mut call: Call,
+) -> anyhow::Result<Result<(Broker, Box<Established>), CloseCode>> {
+    let (say, written) = mpsc::channel(WRITTEN);
+    let relay = call.technician.bundle.relay.address.clone();
+    let mut task = None;
+    let start = |window: WaitHandle| {
+        call.around.source = Source::Window(written, window.clone());
+        task = Some(runtime.spawn(async move {
+            let reached = reach(call).await;
+            window.over();
+            reached
+        }));
+    };
+    // Faster than anybody writes: what is beyond is not sent. When the window is closed, the words end, and with them the call.
+    let shown = window::wait(&relay, start, move |text| drop(say.try_send(text)));
+    let Some(task) = task else {
+        bail!(shown.err().map_or_else(
+            || "the window did not start".to_owned(),
+            |error| error.to_string()
+        ));
+    };
+    let reached = runtime.block_on(task).context("the call's task failed")?;
+    shown.map_err(|error| anyhow!(error.to_string()))?;
+    Ok(reached)
+}
+
+async fn reach(call: Call) -> Result<(Broker, Box<Established>), CloseCode> {
+    let Call {
+        technician,
+        code,
+        asked,
+        reason,
+        ticket,
+        around,
+    } = call;
+    let (relay, report) = (&technician.bundle.relay, around.report);
     let facts = json!({ "relay": relay.address });
     report.say(
         "connecting",
@@ -231,20 +294,11 @@ async fn reach(
         bundle: technician.signed_bundle.clone(),
         session,
         code,
-        asked: options.ask,
-        reason: options.reason.clone(),
-        ticket: options.ticket.clone(),
+        asked,
+        reason,
+        ticket,
     };
-    match handshake::run(
-        &mut broker,
-        setup,
-        technician.bundle.clone(),
-        clock,
-        report,
-        interrupt.clone(),
-    )
-    .await
-    {
+    match handshake::run(&mut broker, setup, technician.bundle.clone(), around).await {
         Ok(established) => Ok((broker, established)),
         Err(failure) => {
             tracing::info!("{}", failure.detail);

@@ -1,4 +1,5 @@
-//! Carries the inner handshake between the machine, the link and the terminal.
+//! Carries the inner handshake between the machine, the link and the terminal, where user and technician can talk while the
+//! user is being asked.
 
 use serde_json::json;
 use sightline_ends::handshake::{
@@ -13,10 +14,14 @@ use sightline_protocol::id::SessionId;
 use sightline_protocol::statements::OrgBundle;
 
 use super::interrupt::Interrupt;
+use super::typed::{Source, Typed};
+use super::window::WaitHandle;
 
 enum Happened {
     Bytes(Result<Option<Bytes>, LinkError>),
     Relay(Result<FromRelay, CloseCode>),
+    /// The technician wrote to the user.
+    Typed(Option<String>),
     Deadline,
     Interrupted,
 }
@@ -30,6 +35,21 @@ struct Drive<'a> {
     clock: Clock,
     report: Report,
     interrupt: Interrupt,
+    /// Where words for the user come from; taken when they are heard.
+    source: Source,
+    /// Shows how it stands, where there is no terminal.
+    window: Option<WaitHandle>,
+    typed: Option<Typed>,
+    computer: String,
+}
+
+/// What the handshake may use beside the connection.
+pub struct Around {
+    pub clock: Clock,
+    pub report: Report,
+    pub interrupt: Interrupt,
+    /// Where words for the user come from.
+    pub source: Source,
 }
 
 /// Runs the handshake of a session that the relay gave us.
@@ -37,9 +57,7 @@ pub async fn run(
     broker: &mut Broker,
     setup: TechnicianSetup,
     bundle: OrgBundle,
-    clock: Clock,
-    report: Report,
-    interrupt: Interrupt,
+    around: Around,
 ) -> Result<Box<Established>, Failure> {
     let session = setup.session;
     let (sender, receiver) =
@@ -51,15 +69,27 @@ pub async fn run(
                 code: error.code(),
                 detail: error.to_string(),
             })?;
+    // A window's words are heard from the start: it may be closed at any moment.
+    let (source, window, typed) = match around.source {
+        Source::Window(words, handle) => {
+            let source = Source::Window(words, handle.clone());
+            (Source::Nobody, Some(handle), Typed::read(source))
+        }
+        source => (source, None, None),
+    };
     let mut drive = Drive {
-        machine: TechnicianHandshake::new(setup, bundle, clock.now()),
+        machine: TechnicianHandshake::new(setup, bundle, around.clock.now()),
         broker,
         sender,
         receiver,
         session,
-        clock,
-        report,
-        interrupt,
+        clock: around.clock,
+        report: around.report,
+        interrupt: around.interrupt,
+        typed,
+        source,
+        window,
+        computer: String::new(),
     };
     drive.run().await
 }
@@ -83,6 +113,8 @@ impl Drive<'_> {
                 }
                 Happened::Relay(Ok(_)) => {}
                 Happened::Relay(Err(code)) => self.machine.close(code),
+                Happened::Typed(Some(line)) => self.typed(&line),
+                Happened::Typed(None) => self.machine.close(CloseCode::TechnicianLeft),
                 Happened::Deadline => self.machine.handle_timeout(now),
                 Happened::Interrupted => self.machine.close(CloseCode::TechnicianLeft),
             }
@@ -97,6 +129,12 @@ impl Drive<'_> {
                 None => std::future::pending().await,
             }
         };
+        let typed = async {
+            match &mut self.typed {
+                Some(typed) => typed.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             // What the agent said last is heard before the relay's word that it is over.
             biased;
@@ -104,6 +142,7 @@ impl Drive<'_> {
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             () = deadline => Happened::Deadline,
             () = self.interrupt.pressed() => Happened::Interrupted,
+            line = typed => Happened::Typed(line),
         }
     }
 
@@ -113,7 +152,7 @@ impl Drive<'_> {
             match event {
                 TechnicianEvent::Established(established) => end = Some(Ok(established)),
                 TechnicianEvent::Failed(failure) => end = Some(Err(failure)),
-                event => self.say(event),
+                event => self.event(event),
             }
         }
         while let Some(bytes) = self.machine.poll_transmit() {
@@ -125,24 +164,67 @@ impl Drive<'_> {
         end.transpose()
     }
 
-    fn say(&self, event: TechnicianEvent) {
+    /// The technician's words to the user.
+    fn typed(&mut self, line: &str) {
+        if line.trim().is_empty() {
+            return;
+        }
+        match self.machine.say(line, self.clock.now()) {
+            Ok(text) => {
+                let facts = json!({ "text": text, "before_consent": true });
+                self.report.note("said", facts);
+            }
+            Err(why) => {
+                let why = why.to_string();
+                if let Some(window) = &self.window {
+                    window.not_sent(why.clone());
+                }
+                let words = format!("Not sent: {why}.");
+                self.report.say("not_said", json!({ "why": why }), words);
+            }
+        }
+    }
+
+    fn event(&mut self, event: TechnicianEvent) {
         match event {
             TechnicianEvent::CodeRight => self.report.note("code_right", json!({})),
             TechnicianEvent::Asking {
                 computer,
                 countdown_s,
-            } => self.report.say(
-                "consent_asked",
-                json!({ "computer": computer, "countdown_s": countdown_s }),
-                format!(
+            } => {
+                if let Some(window) = &self.window {
+                    window.asking(&computer, countdown_s);
+                } else {
+                    self.typed = Typed::read(std::mem::replace(&mut self.source, Source::Nobody));
+                }
+                let mut words = format!(
                     "Connected to {computer}. The user is being asked (up to {countdown_s} s)…"
-                ),
-            ),
-            TechnicianEvent::Granted(granted) => self.report.say(
-                "granted",
-                json!({ "granted": granted.to_string() }),
-                format!("The user allows: {granted}."),
-            ),
+                );
+                if self.typed.is_some() && self.window.is_none() {
+                    words += "\nWhat you type here goes to the user; Ctrl-C leaves.";
+                }
+                let facts = json!({ "computer": computer, "countdown_s": countdown_s });
+                self.report.say("consent_asked", facts, words);
+                self.computer = computer;
+            }
+            TechnicianEvent::Said(text) => {
+                if let Some(window) = &self.window {
+                    window.said(text.clone());
+                }
+                let words = format!("{}: {text}", self.computer);
+                let facts = json!({ "text": text, "before_consent": true });
+                self.report.say("chat", facts, words);
+            }
+            TechnicianEvent::Granted(granted) => {
+                if self.window.is_none() {
+                    self.typed = None;
+                }
+                self.report.say(
+                    "granted",
+                    json!({ "granted": granted.to_string() }),
+                    format!("The user allows: {granted}."),
+                );
+            }
             TechnicianEvent::Established(_) | TechnicianEvent::Failed(_) => {}
         }
     }

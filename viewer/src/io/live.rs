@@ -15,7 +15,9 @@ use serde_json::json;
 use sightline_ends::content::Input;
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
-use sightline_ends::session::{SILENCE_US, TechnicianEffect, TechnicianSays, TechnicianSession};
+use sightline_ends::session::{
+    Outgoing, SILENCE_US, TechnicianEffect, TechnicianSays, TechnicianSession,
+};
 use sightline_link::{Arrived, Broker, FromLane, LaneWriter, Link, LinkError, read_lane};
 use sightline_program::clock::Clock;
 use sightline_program::report::{Report, sentence};
@@ -160,10 +162,16 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         round_trip: None,
         note: None,
     };
+    let early = established.early.told().into_iter();
+    let chat: VecDeque<(bool, String)> = early.map(|(own, _, text)| (own, text)).collect();
     if let Some(window) = &live.window {
         window.bar(bar.clone());
         let allowed = FromHolder::Allowed((bar.grants, String::new()));
         window.heard(Heard::Session(None, allowed));
+        for before in &chat {
+            let before = FromHolder::SaidBefore(before.clone());
+            window.heard(Heard::Session(None, before));
+        }
     }
     let decoding = Decoding::start(live.window.clone());
     let clipboard = Clipboard::open(machine.allowed(), live.window.is_some());
@@ -171,7 +179,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         server: live.server,
         clients: Clients::new(live.window.clone()),
         shells: Shells::default(),
-        chat: VecDeque::new(),
+        chat,
         files: Files::new(live.clock),
         clipboard,
         lanes: BTreeMap::new(),
@@ -390,6 +398,7 @@ impl Running {
             }
             TechnicianEffect::Disputed(why) => tracing::error!("{why}"),
             TechnicianEffect::Control(record) => self.control.send(record.into()),
+            TechnicianEffect::Repeat(outgoing) => self.send(outgoing),
             TechnicianEffect::Over(code) => return Some(code),
         }
         None
@@ -422,6 +431,12 @@ impl Running {
         let Some(outgoing) = self.machine.tell(says, self.clock.now()) else {
             return false;
         };
+        self.send(outgoing);
+        self.ping_within(PING);
+        true
+    }
+
+    fn send(&mut self, outgoing: Outgoing) {
         let (link, id) = (&self.link, outgoing.lane);
         let session = self.session;
         let lane = self.lanes.entry(id).or_insert_with(|| {
@@ -433,8 +448,6 @@ impl Running {
             LaneWriter::open(link.clone(), opening)
         });
         lane.send(outgoing.record.into());
-        self.ping_within(PING);
-        true
     }
 
     async fn finish(mut self, code: CloseCode) {

@@ -21,5 +21,6 @@ pub mod replay;
 pub mod shell;
 pub mod status;
 pub mod technician;
+mod typed;
 pub mod verify;
 pub mod window;

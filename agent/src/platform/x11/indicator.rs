@@ -2,9 +2,10 @@
 //!
 //! Any click stops, also a program's: stopping is always allowed. It needs the X server and nothing else.
 
+use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -22,9 +23,10 @@ use x11rb::protocol::xproto::{
 
 use super::super::choice::clean;
 use super::super::wake::{Waker, sleep};
-use super::super::{DesktopError, Indicator, UserWish, Watching};
+use super::super::{DesktopError, Indicator, Talk, UserWish, Watching};
 use super::hotkey::HotKey;
 use super::panel::Panel;
+use super::talk_window::TalkWindow;
 
 /// Distance from the top of the monitor, in pixels.
 const FROM_TOP: i32 = 6;
@@ -52,6 +54,21 @@ struct Shared {
     waker: Waker,
     closed: AtomicBool,
     news: Mutex<Option<Watching>>,
+    talk: Mutex<VecDeque<Talk>>,
+}
+
+impl Shared {
+    fn talk(&self) -> MutexGuard<'_, VecDeque<Talk>> {
+        self.talk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the user's wishes, from this window and the one to write in.
+type Wish = Arc<Mutex<Box<dyn Fn(UserWish) + Send>>>;
+
+fn tell(wish: &Wish, what: UserWish) {
+    let wish = wish.lock().unwrap_or_else(PoisonError::into_inner);
+    wish(what);
 }
 
 impl X11Indicator {
@@ -66,7 +83,9 @@ impl X11Indicator {
             waker: Waker::new()?,
             closed: AtomicBool::new(false),
             news: Mutex::new(None),
+            talk: Mutex::default(),
         });
+        let wish: Wish = Arc::new(Mutex::new(wish));
         let mut window = Window::open(display, watching, Arc::clone(&shared), wish)?;
         let thread = thread::Builder::new()
             .name("indicator".into())
@@ -92,6 +111,11 @@ impl Indicator for X11Indicator {
         *news = Some(watching);
         self.shared.waker.wake();
     }
+
+    fn talk(&self, news: Talk) {
+        self.shared.talk().push_back(news);
+        self.shared.waker.wake();
+    }
 }
 
 impl Drop for X11Indicator {
@@ -110,7 +134,8 @@ impl Drop for X11Indicator {
 struct Window {
     panel: Panel,
     shared: Arc<Shared>,
-    wish: Box<dyn Fn(UserWish) + Send>,
+    wish: Wish,
+    talk: TalkWindow,
     label: Label,
     hot_key: Option<HotKey>,
     /// Where the window is, and its size.
@@ -126,7 +151,7 @@ impl Window {
         display: Option<&str>,
         watching: Watching,
         shared: Arc<Shared>,
-        wish: Box<dyn Fn(UserWish) + Send>,
+        wish: Wish,
     ) -> Result<Window, DesktopError> {
         let events = EVENTS
             .into_iter()
@@ -137,7 +162,11 @@ impl Window {
             .conn
             .change_window_attributes(panel.root, &root_events)?;
         let hot_key = HotKey::grab(&panel.conn, panel.root)?;
+        let to = Arc::clone(&wish);
+        let say = Arc::new(move |text| tell(&to, UserWish::Say(text)));
+        let talk = TalkWindow::new(display, &watching.technician, say);
         let mut window = Window {
+            talk,
             label: Label::new(&watching, hot_key.as_ref()),
             panel,
             shared,
@@ -201,6 +230,9 @@ impl Window {
                 return Ok(());
             }
             dirty |= self.take_news()?;
+            for news in std::mem::take(&mut *self.shared.talk()) {
+                self.talk.hear(news);
+            }
             if self.rise.is_some_and(|rise| rise <= Instant::now()) {
                 self.rise = self.panel.stay_in_front(Visibility::PARTIALLY_OBSCURED)?;
             }
@@ -215,7 +247,12 @@ impl Window {
                     self.resize()?;
                 }
                 if let Some(wish) = wish {
-                    (self.wish)(wish);
+                    tell(&self.wish, wish);
+                }
+                if std::mem::take(&mut self.label.write)
+                    && let Err(error) = self.talk.open()
+                {
+                    tracing::warn!("no window to write in: {error}");
                 }
                 continue; // drawing may have read events
             }
@@ -249,7 +286,7 @@ impl Window {
             Event::ConfigureNotify(e) if e.window == self.panel.root => self.follow_screen()?,
             Event::MappingNotify(_) => return self.follow_keyboard(),
             Event::KeyPress(e) if self.hot_key.as_ref().is_some_and(|k| k.is(&e)) => {
-                (self.wish)(UserWish::Stop)
+                tell(&self.wish, UserWish::Stop)
             }
             Event::ButtonPress(e) if e.detail == 1 => {
                 self.press(e.event_x, e.event_y, true);
@@ -329,6 +366,8 @@ struct Label {
     /// What can be taken back on its own.
     rights: Vec<Capability>,
     said: Option<String>,
+    /// The user wants to write.
+    write: bool,
     /// Where buttons were drawn.
     buttons: Vec<egui::Rect>,
 }
@@ -346,6 +385,7 @@ impl Label {
             hot_key: String::new(),
             rights: single(watching.allowed),
             said: watching.said.as_deref().map(|said| clean(said, MESSAGE)),
+            write: false,
             buttons: Vec::new(),
         };
         label.name_hot_key(hot_key);
@@ -394,10 +434,8 @@ impl Label {
                         let said = egui::Label::new(RichText::new(said).size(13.0));
                         ui.add(said.wrap());
                     }
-                    if !self.rights.is_empty() {
-                        ui.add_space(3.0);
-                        ui.horizontal(|ui| wish = self.chips(ui));
-                    }
+                    ui.add_space(3.0);
+                    ui.horizontal(|ui| wish = self.chips(ui));
                 });
                 ui.add_space(6.0);
                 let text = RichText::new("Stop").size(14.0).color(colours.on_accent);
@@ -414,12 +452,18 @@ impl Label {
         wish
     }
 
-    /// A button for each right that can be taken back.
+    /// A button to write with, and one for each right that can be taken back.
     fn chips(&mut self, ui: &mut Ui) -> Option<UserWish> {
         let colours = palette(ui.ctx());
         ui.spacing_mut().item_spacing.x = 5.0;
-        ui.label(RichText::new("take back:").size(11.0).color(colours.weak));
+        let write = ui.add(Button::new(RichText::new("Write").size(11.0)).small());
+        self.buttons.push(write.rect);
+        self.write |= write.clicked();
         let mut wish = None;
+        if !self.rights.is_empty() {
+            ui.add_space(6.0);
+            ui.label(RichText::new("take back:").size(11.0).color(colours.weak));
+        }
         for right in &self.rights {
             let chip = ui.add(Button::new(RichText::new(right.word()).size(11.0)).small());
             self.buttons.push(chip.rect);

@@ -42,9 +42,7 @@ struct Bound {
 impl Keyboard {
     pub fn open(display: Option<&str>) -> Result<Keyboard, DesktopError> {
         let (conn, _) = connect(display)?;
-        if !conn.xkb_use_extension(1, 0)?.reply()?.supported {
-            return Err(DesktopError::Unsupported("the X server has no XKB".into()));
-        }
+        require_xkb(&conn)?;
         let device = match devices::require_xinput2(&conn) {
             Ok(()) => devices::list(&conn)?
                 .into_iter()
@@ -52,17 +50,7 @@ impl Keyboard {
                 .map(|device| device.id),
             Err(_) => None,
         };
-        let changes = EventType::NEW_KEYBOARD_NOTIFY | EventType::MAP_NOTIFY;
-        let parts = MapPart::KEY_TYPES | MapPart::KEY_SYMS | MapPart::MODIFIER_MAP;
-        conn.xkb_select_events(
-            ID::USE_CORE_KBD.into(),
-            EventType::from(0u16),
-            changes,
-            parts,
-            parts,
-            &xkb::SelectEventsAux::new(),
-        )?
-        .check()?;
+        watch(&conn)?;
         let keyboard = Keyboard {
             conn,
             device: device.unwrap_or(ID::USE_CORE_KBD.into()),
@@ -259,8 +247,32 @@ impl Drop for Keyboard {
     }
 }
 
+/// Says hello to XKB; an error where the server has none.
+pub fn require_xkb(conn: &RustConnection) -> Result<(), DesktopError> {
+    if !conn.xkb_use_extension(1, 0)?.reply()?.supported {
+        return Err(DesktopError::Unsupported("the X server has no XKB".into()));
+    }
+    Ok(())
+}
+
+/// Asks for a word when the keyboard or its map changes.
+pub fn watch(conn: &RustConnection) -> Result<(), DesktopError> {
+    let changes = EventType::NEW_KEYBOARD_NOTIFY | EventType::MAP_NOTIFY;
+    let parts = MapPart::KEY_TYPES | MapPart::KEY_SYMS | MapPart::MODIFIER_MAP;
+    conn.xkb_select_events(
+        ID::USE_CORE_KBD.into(),
+        EventType::from(0u16),
+        changes,
+        parts,
+        parts,
+        &xkb::SelectEventsAux::new(),
+    )?
+    .check()?;
+    Ok(())
+}
+
 /// Reads the map of a keyboard.
-fn read(conn: &RustConnection, device: u16) -> Result<Keymap, DesktopError> {
+pub fn read(conn: &RustConnection, device: u16) -> Result<Keymap, DesktopError> {
     let full = MapPart::KEY_TYPES | MapPart::KEY_SYMS | MapPart::MODIFIER_MAP;
     let none = MapPart::from(0u16);
     let vmods = xkb::VMod::from(0u16);

@@ -1,4 +1,4 @@
-//! Linux with an X server: screen, hands, the consent window and the indicator.
+//! Linux with an X server: screen, hands, the consent window, the indicator and the window to write in.
 //!
 //! Each part has a connection of its own, so that none waits for another and a window that a person clicks
 //! never depends on the thread that captures.
@@ -20,11 +20,14 @@ mod keyboard;
 pub(super) mod monitors;
 pub mod overlay;
 mod panel;
+mod person;
 mod player;
 pub mod prompt;
 mod prompt_view;
 pub mod screen;
 mod shm;
+mod talk_view;
+pub mod talk_window;
 mod titles;
 
 /// A connection and the number of its screen.

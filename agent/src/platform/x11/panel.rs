@@ -154,6 +154,10 @@ impl Panel {
         Ok(())
     }
 
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
     /// Finds the primary monitor again.
     pub fn look_at_monitors(&mut self) -> Result<(), DesktopError> {
         self.monitor = monitors::primary(&monitors::layout(&self.conn, self.root)?);

@@ -1,29 +1,23 @@
-//! The consent window. It takes the word of real input devices only.
-//!
-//! A program (the technician's own remote hands among them) clicks through the X server's test extension; XInput 2
-//! tells for each event from which device it came. What comes from a test device, from none that we know, or as a
-//! message of another program is refused and counted. Core input events are not listened to at all. What a program does
-//! in the name of a real device is found out by [`super::impostors`].
+//! The consent window. It takes the word of real input devices only ([`super::person`]).
 
+use std::collections::VecDeque;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use egui::{Event as Input, Key, Modifiers, PointerButton, Theme};
+use egui::Theme;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
-use x11rb::protocol::xinput::{self, ConnectionExt as _, DeviceId, XIEventMask};
 use x11rb::protocol::xproto::{ConnectionExt as _, EventMask, InputFocus, Visibility};
-use x11rb::rust_connection::RustConnection;
 
 use super::super::choice::{next_second, seconds_left};
 use super::super::wake::{Waker, sleep};
-use super::super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion};
+use super::super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion, Talk};
 use super::devices;
-use super::impostors::Impostors;
 use super::panel::{Drawn, Panel};
+use super::person::{Keys, Noted, Person};
 use super::prompt_view::{ConsentForm, Form, SmallForm};
 
 /// The window must have been in sight for that long before Allow or a key does anything: nobody agrees by a click or
@@ -59,11 +53,12 @@ impl Prompt for WindowPrompt {
     fn ask(
         &self,
         question: Question,
+        say: Box<dyn Fn(String) + Send>,
         answer: Box<dyn FnOnce(Answer) + Send>,
     ) -> Result<Box<dyn Asked>, DesktopError> {
         let deadline = question.deadline;
         let form = ConsentForm::new(&question, seconds_left(deadline));
-        self.open_window(form, deadline, answer)
+        self.open_window(form, deadline, say, answer)
     }
 
     fn ask_small(
@@ -73,7 +68,8 @@ impl Prompt for WindowPrompt {
     ) -> Result<Box<dyn Asked>, DesktopError> {
         let deadline = question.deadline;
         let form = SmallForm::new(&question, seconds_left(deadline));
-        self.open_window(form, deadline, answer)
+        // Nothing can be written there.
+        self.open_window(form, deadline, Box::new(|_| {}), answer)
     }
 }
 
@@ -82,39 +78,63 @@ impl WindowPrompt {
         &self,
         form: F,
         deadline: Instant,
+        say: Box<dyn Fn(String) + Send>,
         answer: Box<dyn FnOnce(F::Answer) + Send>,
     ) -> Result<Box<dyn Asked>, DesktopError> {
         let waker = Waker::new()?;
-        let closed = Arc::new(AtomicBool::new(false));
-        let window = Window::open(self.display.as_deref(), form, deadline, waker.clone())?;
-        let (thread_waker, thread_closed) = (waker.clone(), Arc::clone(&closed));
+        let shared = Arc::new(Shared::default());
+        let mut window = Window::open(self.display.as_deref(), form, deadline, waker.clone())?;
+        window.say = say;
+        let (thread_waker, thread_shared) = (waker.clone(), Arc::clone(&shared));
         let thread = thread::Builder::new()
             .name("consent window".into())
             .spawn(move || {
-                if let Some(given) = run(window, &thread_waker, &thread_closed) {
+                if let Some(given) = run(window, &thread_waker, &thread_shared) {
                     answer(given);
                 }
             })?;
         Ok(Box::new(Shown {
             waker,
-            closed,
+            shared,
             thread: Some(thread),
         }))
+    }
+}
+
+/// What the window's thread is told.
+#[derive(Default)]
+struct Shared {
+    closed: AtomicBool,
+    news: Mutex<VecDeque<Talk>>,
+}
+
+impl Shared {
+    fn closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn news(&self) -> MutexGuard<'_, VecDeque<Talk>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The window as long as the question stands.
 struct Shown {
     waker: Waker,
-    closed: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Asked for Shown {}
+impl Asked for Shown {
+    fn talk(&self, news: Talk) {
+        self.shared.news().push_back(news);
+        self.waker.wake();
+    }
+}
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        self.closed.store(true, Ordering::Release);
+        self.shared.closed.store(true, Ordering::Release);
         self.waker.wake();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
@@ -126,18 +146,18 @@ impl Drop for Shown {
 }
 
 /// Shows the window until there is an answer; `None` when the question was taken away.
-fn run<F: Form>(mut window: Window<F>, waker: &Waker, closed: &AtomicBool) -> Option<F::Answer> {
+fn run<F: Form>(mut window: Window<F>, waker: &Waker, shared: &Shared) -> Option<F::Answer> {
     let deadline = window.deadline;
-    match window.serve(closed) {
+    match window.serve(shared) {
         Ok(answer) => answer,
         Err(error) => {
             tracing::warn!("the consent window is lost: {error}");
             drop(window);
             // The server cannot bring an answer any more, but the deadline still means something.
-            while !closed.load(Ordering::Acquire) && seconds_left(deadline) > 0 {
+            while !shared.closed() && seconds_left(deadline) > 0 {
                 wait_without_server(waker, deadline);
             }
-            (!closed.load(Ordering::Acquire)).then_some(F::TIMED_OUT)
+            (!shared.closed()).then_some(F::TIMED_OUT)
         }
     }
 }
@@ -154,18 +174,13 @@ struct Window<F: Form> {
     waker: Waker,
     form: F,
     deadline: Instant,
-    /// `None` where the server does not let us watch; then it is up to the devices alone.
-    impostors: Option<Impostors>,
-    /// Impostors that were counted already.
-    impostors_seen: u32,
-    /// When the last one was seen.
-    impostor_at: Option<Instant>,
+    person: Person,
     /// An Allow on probation, and until when.
     given: Option<(F::Answer, Instant)>,
-    /// Devices whose word counts.
-    personal: Vec<DeviceId>,
-    /// Keys that the window understands, by key code.
-    keys: Vec<(u8, Key)>,
+    /// The same for words to the technician.
+    words: Option<(String, Instant)>,
+    /// Takes them.
+    say: Box<dyn Fn(String) + Send>,
     /// Where the window is. It stays there when it grows: nothing moves under the user's pointer.
     corner: (i32, i32),
     /// Since when the window is in sight.
@@ -185,13 +200,7 @@ impl<F: Form> Window<F> {
         waker: Waker,
     ) -> Result<Window<F>, DesktopError> {
         let mut panel = Panel::open(display, F::TITLE, Theme::Light, EventMask::STRUCTURE_NOTIFY)?;
-        devices::require_xinput2(&panel.conn)?;
-        listen(&panel)?;
-        let impostors = Impostors::watch(display, waker.clone())
-            .inspect_err(|error| tracing::warn!("clicks in the name of a device pass: {error}"))
-            .ok();
-        let personal = personal(&panel.conn)?;
-        let keys = understood_keys(&panel.conn)?;
+        let person = Person::at(&panel, display, waker.clone())?;
         let size = panel.measure(|ui| {
             form.show(ui);
         });
@@ -201,12 +210,10 @@ impl<F: Form> Window<F> {
             waker,
             form,
             deadline,
-            impostors,
-            impostors_seen: 0,
-            impostor_at: None,
+            person,
             given: None,
-            personal,
-            keys,
+            words: None,
+            say: Box::new(|_| {}),
             corner: (0, 0),
             visible: None,
             rise: None,
@@ -229,14 +236,18 @@ impl<F: Form> Window<F> {
         self.panel.place(self.corner.0, self.corner.1, size)
     }
 
-    fn serve(&mut self, closed: &AtomicBool) -> Result<Option<F::Answer>, DesktopError> {
+    fn serve(&mut self, shared: &Shared) -> Result<Option<F::Answer>, DesktopError> {
         let mut again = None;
         let mut dirty = true;
         loop {
             let (changed, more) = self.drain()?;
             dirty |= changed;
-            if closed.load(Ordering::Acquire) {
+            if shared.closed() {
                 return Ok(None);
+            }
+            for news in std::mem::take(&mut *shared.news()) {
+                self.form.hear(news);
+                dirty = true;
             }
             dirty |= self.tick();
             if self.form.state().seconds == 0 {
@@ -247,12 +258,18 @@ impl<F: Form> Window<F> {
             if let Some(answer) = self.proven() {
                 return Ok(Some(answer));
             }
+            dirty |= self.say_what_is_proven();
             if dirty || again.is_some_and(|again| again <= Instant::now()) {
                 let (drawn, answer) = self.draw()?;
                 match answer {
                     Some(given) if F::allows(given) => self.put_on_probation(answer),
                     Some(_) => return Ok(answer),
                     None => {}
+                }
+                if self.words.is_none()
+                    && let Some(words) = self.form.take_words()
+                {
+                    self.words = Some((words, Instant::now() + PROBATION));
                 }
                 if let Some(size) = drawn.wants {
                     self.panel.place(self.corner.0, self.corner.1, size)?;
@@ -274,13 +291,7 @@ impl<F: Form> Window<F> {
     fn drain(&mut self) -> Result<(bool, bool), DesktopError> {
         let mut changed = false;
         while let Some(event) = self.panel.conn.poll_for_event()? {
-            let press = matches!(
-                event,
-                Event::XinputKeyPress(_)
-                    | Event::XinputKeyRelease(_)
-                    | Event::XinputButtonPress(_)
-                    | Event::XinputButtonRelease(_)
-            );
+            let press = Person::is_press(&event);
             let dirty = self.note(event)?;
             changed |= dirty;
             if press && dirty {
@@ -292,28 +303,42 @@ impl<F: Form> Window<F> {
 
     /// Counts new impostors; whatever was clicked together with them does not count. True: something changed.
     fn refuse_impostors(&mut self) -> bool {
-        let Some(impostors) = &self.impostors else {
+        let at_stake = self.given.is_some() || self.words.is_some();
+        let Some(new) = self.person.impostors(&mut self.panel, at_stake) else {
             return false;
         };
-        let blinded = impostors.is_blind();
-        let new = impostors.seen().wrapping_sub(self.impostors_seen);
-        if new == 0 && !(blinded && self.given.is_some()) {
-            return false;
-        }
-        self.impostors_seen = self.impostors_seen.wrapping_add(new);
-        self.impostor_at = Some(Instant::now());
         let state = self.form.state();
-        state.refused = state.refused.saturating_add(new.max(1));
+        state.refused = state.refused.saturating_add(new);
         self.given = None;
-        self.panel.push(Input::PointerGone); // also ends a press by the impostor
+        if let Some((words, _)) = self.words.take() {
+            self.form.put_back(words);
+        }
         true
     }
 
+    /// An impostor was seen so shortly before that word of it may have come before its click.
+    fn is_tainted(&self) -> bool {
+        let seen = self.person.impostor_at;
+        seen.is_some_and(|at| at.elapsed() < TAINTED)
+    }
+
     fn put_on_probation(&mut self, answer: Option<F::Answer>) {
-        // Word of the impostor may have come before its click.
-        let tainted = self.impostor_at.is_some_and(|at| at.elapsed() < TAINTED);
+        let tainted = self.is_tainted();
         let until = Instant::now() + PROBATION;
         self.given = answer.filter(|_| !tainted).map(|answer| (answer, until));
+    }
+
+    /// Hands on the words that have passed their probation; others go back into the field. True: something changed.
+    fn say_what_is_proven(&mut self) -> bool {
+        let due = |(_, until): &mut (String, Instant)| *until <= Instant::now();
+        let Some((words, _)) = self.words.take_if(due) else {
+            return false;
+        };
+        match self.is_tainted() {
+            true => self.form.put_back(words),
+            false => (self.say)(words),
+        }
+        true
     }
 
     /// The Allow that has passed its probation.
@@ -344,7 +369,8 @@ impl<F: Form> Window<F> {
         let unarmed = !self.form.state().armed;
         let armed = self.visible.filter(|_| unarmed).map(|v| v + GRACE);
         let proven = self.given.map(|(_, until)| until);
-        let moments = [again, armed, self.rise, proven];
+        let said = self.words.as_ref().map(|(_, until)| *until);
+        let moments = [again, armed, self.rise, proven, said];
         let first = moments.into_iter().flatten().min();
         let second = next_second(self.deadline);
         first.map_or(second, |first| first.min(second))
@@ -369,85 +395,28 @@ impl<F: Form> Window<F> {
                 };
                 self.rise = self.panel.stay_in_front(e.state)?;
             }
-            Event::MappingNotify(_) => self.keys = understood_keys(&self.panel.conn)?,
-            Event::XinputHierarchy(_) | Event::XinputProperty(_) => {
-                self.personal = personal(&self.panel.conn)?;
-            }
-            Event::XinputMotion(e) if self.is_personal(e.sourceid) => {
-                self.panel.push(Input::PointerMoved(at(&self.panel, &e)));
-                return Ok(true);
-            }
-            Event::XinputLeave(_) => {
-                self.panel.push(Input::PointerGone);
-                return Ok(true);
-            }
-            Event::XinputButtonPress(e) => return Ok(self.button(&e, true)),
-            Event::XinputButtonRelease(e) => return Ok(self.button(&e, false)),
-            Event::XinputKeyPress(e) => return Ok(self.key(&e, true)),
-            Event::XinputKeyRelease(e) => return Ok(self.key(&e, false)),
-            // We asked for none of these: another program sent them to the window.
-            Event::ButtonPress(_) | Event::KeyPress(_) => return Ok(self.refuse(true)),
-            _ => {}
+            event => return self.note_person(&event),
         }
         Ok(false)
     }
 
-    fn is_personal(&self, device: DeviceId) -> bool {
-        self.personal.contains(&device)
-    }
-
-    /// Counts what a program did, once per press.
-    fn refuse(&mut self, pressed: bool) -> bool {
-        if pressed {
-            let state = self.form.state();
-            state.refused = state.refused.saturating_add(1);
-        }
-        pressed
-    }
-
-    fn button(&mut self, event: &xinput::ButtonPressEvent, pressed: bool) -> bool {
-        if !self.is_personal(event.sourceid) {
-            // The wheel answers nothing, and hands that scroll elsewhere pass over the window.
-            return self.refuse(pressed && !(4..=7).contains(&event.detail));
-        }
-        if event.detail != 1 {
-            return false;
-        }
-        let pos = at(&self.panel, event);
-        self.panel.push(Input::PointerMoved(pos));
-        self.panel.push(Input::PointerButton {
-            pos,
-            button: PointerButton::Primary,
-            pressed,
-            modifiers: Modifiers::NONE,
-        });
-        true
-    }
-
-    fn key(&mut self, event: &xinput::KeyPressEvent, pressed: bool) -> bool {
-        if !self.is_personal(event.sourceid) {
-            return self.refuse(pressed);
-        }
-        let known = self
-            .keys
-            .iter()
-            .find(|(c, _)| u32::from(*c) == event.detail);
-        let armed = self.form.state().armed;
-        let Some((_, key)) = known.filter(|_| armed) else {
-            return false;
+    /// What a person did, or a program in a person's name.
+    fn note_person(&mut self, event: &Event) -> Result<bool, DesktopError> {
+        let keys = match self.form.state() {
+            state if !state.armed => Keys::Nothing,
+            state if state.writing => Keys::Text,
+            _ => Keys::Buttons,
         };
-        let shift = event.mods.effective & 1 != 0;
-        self.panel.push(Input::Key {
-            key: *key,
-            physical_key: None,
-            pressed,
-            repeat: false,
-            modifiers: Modifiers {
-                shift,
-                ..Modifiers::NONE
-            },
-        });
-        true
+        let noted = self.person.note(&mut self.panel, event, keys)?;
+        match noted {
+            Noted::Refused => {
+                let state = self.form.state();
+                state.refused = state.refused.saturating_add(1);
+            }
+            Noted::Enter => self.form.enter(),
+            Noted::Other | Noted::Nothing | Noted::Input => {}
+        }
+        Ok(!matches!(noted, Noted::Other | Noted::Nothing))
     }
 
     /// A window without a window manager has to ask for the keyboard itself.
@@ -467,9 +436,7 @@ impl<F: Form> Drop for Window<F> {
     fn drop(&mut self) {
         // Gives the keyboard back, if it is still here. Nothing to be done where the server is gone.
         let conn = &self.panel.conn;
-        if let Some(impostors) = &self.impostors {
-            impostors.end(conn);
-        }
+        self.person.leave(conn);
         let ours = |focus: u32| focus == self.panel.window;
         let reply = conn.get_input_focus().ok().and_then(|c| c.reply().ok());
         if reply.is_some_and(|reply| ours(reply.focus)) {
@@ -479,62 +446,4 @@ impl<F: Form> Drop for Window<F> {
             }
         }
     }
-}
-
-/// Asks for input events with their devices, and for a word when devices come and go.
-fn listen(panel: &Panel) -> Result<(), DesktopError> {
-    let input = xinput::EventMask {
-        deviceid: xinput::Device::ALL_MASTER.into(),
-        mask: vec![
-            XIEventMask::BUTTON_PRESS
-                | XIEventMask::BUTTON_RELEASE
-                | XIEventMask::MOTION
-                | XIEventMask::LEAVE
-                | XIEventMask::KEY_PRESS
-                | XIEventMask::KEY_RELEASE,
-        ],
-    };
-    let devices = xinput::EventMask {
-        deviceid: xinput::Device::ALL.into(),
-        mask: vec![XIEventMask::HIERARCHY | XIEventMask::PROPERTY],
-    };
-    let conn = &panel.conn;
-    conn.xinput_xi_select_events(panel.window, &[input])?
-        .check()?;
-    conn.xinput_xi_select_events(panel.root, &[devices])?
-        .check()?;
-    Ok(())
-}
-
-fn personal(conn: &RustConnection) -> Result<Vec<DeviceId>, DesktopError> {
-    let all = devices::list(conn)?.into_iter();
-    Ok(all.filter(|d| d.is_personal()).map(|d| d.id).collect())
-}
-
-/// Where in the panel the event happened (XInput's 16.16 fixed point).
-fn at(panel: &Panel, event: &xinput::ButtonPressEvent) -> egui::Pos2 {
-    let pixels = |fixed: i32| fixed as f32 / 65536.0;
-    panel.point(pixels(event.event_x), pixels(event.event_y))
-}
-
-/// The keys that move through the window and press its buttons.
-fn understood_keys(conn: &RustConnection) -> Result<Vec<(u8, Key)>, DesktopError> {
-    let setup = conn.setup();
-    let (min, max) = (setup.min_keycode, setup.max_keycode);
-    let map = conn.get_keyboard_mapping(min, max - min + 1)?.reply()?;
-    let width = usize::from(map.keysyms_per_keycode).max(1);
-    let keys = map.keysyms.chunks(width).zip(min..=max);
-    Ok(keys
-        .filter_map(|(symbols, code)| {
-            let key = match symbols.first()? {
-                0xff09 => Key::Tab,
-                0xff0d | 0xff8d => Key::Enter,
-                0x20 => Key::Space,
-                0xff52 => Key::ArrowUp,
-                0xff54 => Key::ArrowDown,
-                _ => return None,
-            };
-            Some((code, key))
-        })
-        .collect())
 }

@@ -8,13 +8,16 @@ use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_ui::{Palette, palette};
 
 use super::super::choice::{LONGEST_NAME, LONGEST_TEXT, clean, tick};
-use super::super::{Answer, Choice, Question, SmallQuestion};
+use super::super::{Answer, Choice, Question, SmallQuestion, Talk};
+use super::talk_view::TalkView;
 
 /// Width of the window in points.
 const WIDTH: f32 = 440.0;
 const MARGIN: i8 = 20;
 /// At most that many notes are shown, so that the buttons stay on the screen.
 const MOST_NOTES: usize = 8;
+/// Height of the talk beside the question, in points: three lines.
+const WORDS: f32 = 66.0;
 /// The same for what a small question has to say.
 const MOST_LINES: usize = 8;
 
@@ -31,6 +34,20 @@ pub trait Form: Send + 'static {
     fn allows(answer: Self::Answer) -> bool;
 
     fn state(&mut self) -> &mut State;
+
+    /// How the talk beside the question goes on.
+    fn hear(&mut self, _news: Talk) {}
+
+    /// Enter, while keys are text.
+    fn enter(&mut self) {}
+
+    /// What the user wants to say to the technician now.
+    fn take_words(&mut self) -> Option<String> {
+        None
+    }
+
+    /// These words were not sent.
+    fn put_back(&mut self, _words: String) {}
 }
 
 /// What the window tells its form.
@@ -42,6 +59,8 @@ pub struct State {
     pub armed: bool,
     /// Clicks and keys by programs that were refused.
     pub refused: u32,
+    /// Keys are text, and press no button.
+    pub writing: bool,
 }
 
 impl State {
@@ -50,6 +69,7 @@ impl State {
             seconds,
             armed: false,
             refused: 0,
+            writing: false,
         }
     }
 }
@@ -64,6 +84,7 @@ pub struct ConsentForm {
     notes: Vec<String>,
     asked: Capabilities,
     ticked: Capabilities,
+    talk: TalkView,
     state: State,
 }
 
@@ -78,6 +99,7 @@ impl ConsentForm {
             notes: notes.map(|note| clean(note, LONGEST_TEXT)).collect(),
             asked: question.asked,
             ticked: question.asked,
+            talk: TalkView::new(&question.technician),
             state: State::new(seconds),
         }
     }
@@ -153,6 +175,16 @@ impl ConsentForm {
         }
     }
 
+    /// Below the buttons, and as large without words as with them: nothing that can be clicked ever moves.
+    fn talk(&mut self, ui: &mut Ui, colours: &Palette) {
+        ui.add_space(6.0);
+        let label = "Before you decide: what the technician writes is not verified. It is recorded if you allow.";
+        ui.label(RichText::new(label).size(11.0).color(colours.weak));
+        let empty = "You can ask what this is about.";
+        self.talk.show(ui, colours, WORDS, empty);
+        self.state.writing = self.talk.writing;
+    }
+
     fn small_print(&self, ui: &mut Ui, colours: &Palette) {
         for note in &self.notes {
             ui.horizontal_top(|ui| {
@@ -182,6 +214,7 @@ impl Form for ConsentForm {
             let enabled = self.state.armed && !self.ticked.is_empty();
             let allow = Answer::Allow(self.ticked);
             let answer = buttons(ui, colours, ("Deny", Answer::Deny), allow, enabled);
+            self.talk(ui, colours);
             warning(ui, colours, self.state.refused);
             answer
         })
@@ -193,6 +226,22 @@ impl Form for ConsentForm {
 
     fn state(&mut self) -> &mut State {
         &mut self.state
+    }
+
+    fn hear(&mut self, news: Talk) {
+        self.talk.hear(news);
+    }
+
+    fn enter(&mut self) {
+        self.talk.enter();
+    }
+
+    fn take_words(&mut self) -> Option<String> {
+        self.talk.take_words()
+    }
+
+    fn put_back(&mut self, words: String) {
+        self.talk.put_back(words);
     }
 }
 

@@ -47,16 +47,22 @@ pub fn long(out: impl Write, seconds: u64, per_s: u64, size: usize) -> u64 {
             agent.handle_record(Class::Input, &record, now);
         }
         while let Some(effect) = technician.poll_effect() {
-            if let TechnicianEffect::Control(record) = effect {
-                relay.write(Kind::Record, &record);
-                agent.handle_record(Class::Control, &record, now);
-            }
+            let (class, record) = match effect {
+                TechnicianEffect::Control(record) => (Class::Control, record),
+                TechnicianEffect::Repeat(outgoing) => (outgoing.lane.class, outgoing.record),
+                _ => continue,
+            };
+            relay.write(Kind::Record, &record);
+            agent.handle_record(class, &record, now);
         }
         while let Some(effect) = agent.poll_effect() {
-            if let AgentEffect::Control(record) = effect {
-                relay.write(Kind::Record, &record);
-                technician.handle_record(Class::Control, &record, now);
-            }
+            let (class, record) = match effect {
+                AgentEffect::Control(record) => (Class::Control, record),
+                AgentEffect::Repeat(outgoing) => (outgoing.lane.class, outgoing.record),
+                _ => continue,
+            };
+            relay.write(Kind::Record, &record);
+            technician.handle_record(class, &record, now);
         }
         if let Some(signed) = agent.checkpoint(now) {
             relay.checkpoint(&signed);

@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use sightline_ends::content::{Button, Input, Layout};
+use sightline_ends::content::{Button, Chat, Input, Layout};
 use sightline_ends::handshake::Established;
 use sightline_ends::keys::ClassKeys;
 use sightline_ends::now::Now;
 use sightline_ends::seal::Sealer;
 use sightline_ends::session::{
-    AgentEffect, AgentSession, TechnicianEffect, TechnicianSession, seal_start, seal_update,
+    AgentEffect, AgentSays, AgentSession, TechnicianEffect, TechnicianSays, TechnicianSession,
+    seal_start, seal_update,
 };
 use sightline_protocol::capability::{Capabilities, Capability};
 use sightline_protocol::checkpoint::Checkpoint;
@@ -67,8 +68,8 @@ enum Parcel {
     Checkpoint(Signed<Checkpoint>),
 }
 
-/// Control, pictures or input, and the control stream: each in order, none waits for another.
-type Streams = [VecDeque<Parcel>; 3];
+/// Control, pictures or input, the control stream, and chat: each in order, none waits for another.
+type Streams = [VecDeque<Parcel>; 4];
 
 struct World {
     now: Now,
@@ -266,7 +267,7 @@ pub fn told(
     let manifest = Signed::sign(&manifest, &agent);
     let digest = manifest.digest();
     let seen = Signed::sign(&ManifestSeen { manifest: digest }, &technician);
-    let established = |key: &std::sync::Arc<_>, peer| Established {
+    let established = |key: &std::sync::Arc<_>, peer, agent| Established {
         session,
         key: std::sync::Arc::clone(key),
         peer,
@@ -277,10 +278,11 @@ pub fn told(
         technician_name: "Tess Technician".into(),
         bundle: people::bundle(),
         computer: "pc".into(),
+        early: people::early(agent),
     };
     let ends = [
-        established(&agent, technician.public()),
-        established(&technician, agent.public()),
+        established(&agent, technician.public(), true),
+        established(&technician, agent.public(), false),
     ];
     (SealedManifest { manifest, seen }, ends)
 }
@@ -340,6 +342,7 @@ pub fn story(seed: u64, steps: u64) -> Story {
 
 impl World {
     fn play(&mut self, steps: u64) -> Ending {
+        self.settle();
         for _ in 0..steps {
             if self.over.contains(&true) {
                 break;
@@ -364,6 +367,7 @@ impl World {
             3..=5 => self.hands(),
             6 | 7 => self.picture(),
             8 => self.technician.ping(self.now),
+            15 => self.talk(),
             9 if self.dice.roll(10) == 0 => {
                 let view = Capabilities::of(&[Capability::View]);
                 self.agent.narrow(view, "enough", self.now);
@@ -412,6 +416,25 @@ impl World {
         self.from_technician[1].push_back(Parcel::Record(Class::Input, record));
     }
 
+    /// Somebody writes, before or after what was said before the consent has arrived.
+    fn talk(&mut self) {
+        let text = "ü".repeat(self.dice.roll(40) as usize + 1);
+        let chat = Chat::Say { text };
+        let (says, to) = match self.dice.roll(2) {
+            0 => (
+                self.agent.tell(&AgentSays::Chat(chat), self.now),
+                &mut self.from_agent,
+            ),
+            _ => (
+                self.technician.tell(&TechnicianSays::Chat(chat), self.now),
+                &mut self.from_technician,
+            ),
+        };
+        if let Some(outgoing) = says {
+            to[3].push_back(Parcel::Record(outgoing.lane.class, outgoing.record));
+        }
+    }
+
     fn picture(&mut self) {
         let Some(sealer) = &mut self.pictures else {
             return;
@@ -431,6 +454,8 @@ impl World {
                 AgentEffect::Control(record) => {
                     self.from_agent[0].push_back(Parcel::Record(Class::Control, record))
                 }
+                AgentEffect::Repeat(outgoing) => self.from_agent[3]
+                    .push_back(Parcel::Record(outgoing.lane.class, outgoing.record)),
                 AgentEffect::Over(code) => self.agent_over(code),
                 AgentEffect::Dropped { why, .. } => self.why = why,
                 _ => {}
@@ -441,6 +466,8 @@ impl World {
                 TechnicianEffect::Control(record) => {
                     self.from_technician[0].push_back(Parcel::Record(Class::Control, record));
                 }
+                TechnicianEffect::Repeat(outgoing) => self.from_technician[3]
+                    .push_back(Parcel::Record(outgoing.lane.class, outgoing.record)),
                 TechnicianEffect::Over(code) => self.technician_over(code),
                 TechnicianEffect::Disputed(why) => self.why = why,
                 _ => {}
@@ -488,7 +515,7 @@ impl World {
 
     /// One parcel goes one hop, on any stream.
     fn deliver(&mut self) {
-        let stream = self.dice.roll(3) as usize;
+        let stream = self.dice.roll(4) as usize;
         match self.dice.roll(4) {
             0 => self.record_and_pass(stream, true),
             1 => self.record_and_pass(stream, false),

@@ -14,6 +14,7 @@ use sightline_protocol::statements::{
     Participant, Receipt,
 };
 
+use super::early::{EarlyWords, SayError};
 use super::messages::{
     Asking, FromAgent, FromTechnician, Pake, Proposal, Request, SUITE_SPAKE2_ED25519,
 };
@@ -75,6 +76,8 @@ pub enum AgentEvent {
     NewerBundle(Box<Signed<OrgBundle>>),
     /// Ask the user; answer with [`AgentHandshake::handle_answer`].
     Ask(ConsentQuestion),
+    /// The technician's words to the user, who has not allowed anything yet; harmless already.
+    Said(String),
     /// Have the relay store it; answer with [`AgentHandshake::handle_receipt`].
     Store(Box<SealedManifest>),
     Established(Box<Established>),
@@ -132,6 +135,7 @@ pub struct AgentHandshake {
     state: State,
     /// `mono_us` at which the present step has taken too long.
     deadline_us: Option<u64>,
+    early: EarlyWords,
     events: VecDeque<AgentEvent>,
 }
 
@@ -146,6 +150,7 @@ impl AgentHandshake {
             bundle,
             state: State::Tls,
             deadline_us: Some(now.mono_us + STEP_MS * 1000),
+            early: EarlyWords::default(),
             events: VecDeque::new(),
         }
     }
@@ -176,6 +181,26 @@ impl AgentHandshake {
             }
             other => self.state = other,
         }
+    }
+
+    /// Words of the user to the technician, while the question stands. Gives them as they were sent.
+    pub fn say(&mut self, text: &str, now: Now) -> Result<String, SayError> {
+        if !matches!(self.state, State::Asking(_)) {
+            return Err(SayError::NotNow);
+        }
+        let text = self.early.say(text, now)?;
+        self.tunnel.send(&FromAgent::Say(text.clone()));
+        Ok(text)
+    }
+
+    /// The technician may speak until it has seen the answer, which may be on its way.
+    fn hear(&mut self, text: String, now: Now) -> Result<(), Failure> {
+        if !matches!(self.state, State::Asking(_) | State::ConsentSeen(..)) {
+            return Err(out_of_turn(self.state.name()));
+        }
+        let text = self.early.hear(text, now)?;
+        self.events.push_back(AgentEvent::Said(text));
+        Ok(())
     }
 
     /// The relay's receipt for the manifest.
@@ -220,6 +245,12 @@ impl AgentHandshake {
         self.tunnel.transmit()
     }
 
+    /// What a hostile one would send, whatever the state.
+    #[cfg(test)]
+    pub(super) fn say_unchecked(&mut self, text: &str) {
+        self.tunnel.send(&FromAgent::Say(text.to_owned()));
+    }
+
     fn fail(&mut self, failure: Failure) {
         if matches!(self.state, State::Done) && self.deadline_us.is_none() {
             return;
@@ -261,6 +292,11 @@ impl AgentHandshake {
             self.step(Ok(State::Pake), now);
         }
         while let Some(message) = self.tunnel.next::<FromTechnician>()? {
+            // Words leave the state as it is, and its deadline.
+            if let FromTechnician::Say(text) = message {
+                self.hear(text, now)?;
+                continue;
+            }
             let state = std::mem::replace(&mut self.state, State::Done);
             let next = self.receive(state, message, now, rng);
             let failed = next.is_err();
@@ -514,6 +550,7 @@ impl AgentHandshake {
                 technician_name: proposed.technician_name,
                 bundle: self.bundle.clone(),
                 computer: self.setup.computer.clone(),
+                early: std::mem::take(&mut self.early),
             })));
         Ok(State::Done)
     }

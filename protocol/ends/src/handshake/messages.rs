@@ -51,6 +51,8 @@ messages! {
         ManifestSeen(Signed<ManifestSeen>) = 5, 512;
         /// A code of `sightline_protocol::close`.
         Closed(u16) = 6, 2;
+        /// A message to the user, before the consent: `CHAT_CAP` characters of four bytes, and their number.
+        Say(String) = 7, 16_008;
     }
 }
 
@@ -66,5 +68,7 @@ messages! {
         Begun(Signed<Receipt>) = 38, 512;
         /// A code of `sightline_protocol::close`.
         Closed(u16) = 39, 2;
+        /// A message of the user, before the consent.
+        Say(String) = 40, 16_008;
     }
 }

@@ -4,6 +4,7 @@
 //! code runs in the programs and, in virtual time, in the tests.
 
 mod agent;
+mod early;
 mod messages;
 mod pake;
 mod technician;
@@ -11,6 +12,7 @@ mod technician;
 mod tests;
 
 pub use agent::{AgentEvent, AgentHandshake, AgentSetup, ConsentQuestion};
+pub use early::{EARLY_MESSAGES, Early, EarlyWords, SayError};
 pub use technician::{TechnicianEvent, TechnicianHandshake, TechnicianSetup};
 
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub struct Established {
     pub bundle: OrgBundle,
     /// The supported computer's name, as its agent says it.
     pub computer: String,
+    /// What was said before the consent.
+    pub early: EarlyWords,
 }
 
 /// Why a machine stopped: the code travels to the other side, the detail is for the log.

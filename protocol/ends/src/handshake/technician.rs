@@ -11,6 +11,7 @@ use sightline_protocol::statements::{
     Consent, ConsentSeen, Credential, Manifest, ManifestSeen, OrgBundle, Receipt,
 };
 
+use super::early::{EarlyWords, SayError};
 use super::messages::{FromAgent, FromTechnician, Pake, Proposal, Request, SUITE_SPAKE2_ED25519};
 use super::pake::{Binding, Exchange, Proven};
 use super::{
@@ -47,6 +48,8 @@ pub enum TechnicianEvent {
         computer: String,
         countdown_s: u32,
     },
+    /// The user's words, before the answer; harmless already.
+    Said(String),
     /// The user said yes to this.
     Granted(Capabilities),
     Established(Box<Established>),
@@ -89,6 +92,7 @@ pub struct TechnicianHandshake {
     computer: String,
     agent: Option<PublicKey>,
     deadline_us: Option<u64>,
+    early: EarlyWords,
     events: VecDeque<TechnicianEvent>,
 }
 
@@ -110,6 +114,7 @@ impl TechnicianHandshake {
             computer: String::new(),
             agent: None,
             deadline_us: Some(now.mono_us + STEP_MS * 1000),
+            early: EarlyWords::default(),
             events: VecDeque::new(),
         }
     }
@@ -131,6 +136,26 @@ impl TechnicianHandshake {
             CloseCode::PeerLost,
             "the agent's stream ended",
         ));
+    }
+
+    /// Words to the user, while he is asked. Gives them as they were sent.
+    pub fn say(&mut self, text: &str, now: Now) -> Result<String, SayError> {
+        if !matches!(self.state, State::Answer(_)) {
+            return Err(SayError::NotNow);
+        }
+        let text = self.early.say(text, now)?;
+        self.tunnel.send(&FromTechnician::Say(text.clone()));
+        Ok(text)
+    }
+
+    /// The user may speak from the question to the answer.
+    fn hear(&mut self, text: String, now: Now) -> Result<(), Failure> {
+        if !matches!(self.state, State::Answer(_)) {
+            return Err(out_of_turn(self.state.name()));
+        }
+        let text = self.early.hear(text, now)?;
+        self.events.push_back(TechnicianEvent::Said(text));
+        Ok(())
     }
 
     /// Ends the handshake from this side.
@@ -157,6 +182,12 @@ impl TechnicianHandshake {
     /// Bytes for the agent.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.tunnel.transmit()
+    }
+
+    /// What a hostile one would send, whatever the state.
+    #[cfg(test)]
+    pub(super) fn say_unchecked(&mut self, text: &str) {
+        self.tunnel.send(&FromTechnician::Say(text.to_owned()));
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -198,6 +229,10 @@ impl TechnicianHandshake {
             self.step(next, now);
         }
         while let Some(message) = self.tunnel.next::<FromAgent>()? {
+            if let FromAgent::Say(text) = message {
+                self.hear(text, now)?;
+                continue;
+            }
             let state = std::mem::replace(&mut self.state, State::Done);
             let next = self.receive(state, message, now);
             let failed = next.is_err();
@@ -409,6 +444,7 @@ impl TechnicianHandshake {
                 technician_name: self.setup.name.clone(),
                 bundle: self.bundle.clone(),
                 computer: self.computer.clone(),
+                early: std::mem::take(&mut self.early),
             })));
         Ok(State::Done)
     }

@@ -9,8 +9,9 @@ use sightline_protocol::id::Nameplate;
 use sightline_protocol::statement::{Signed, SigningKey};
 
 use super::messages::{FromAgent, FromTechnician};
-use super::{AgentEvent, TechnicianEvent};
+use super::{AgentEvent, EARLY_MESSAGES, Early, SayError, TechnicianEvent};
 use crate::code::SessionCode;
+use crate::content::CHAT_CAP;
 use crate::replay::VerifiedManifest;
 use crate::testing::{Counting, START, all, organisation, plan};
 use crate::tunnel::Tunnel;
@@ -400,4 +401,150 @@ proptest! {
         prop_assert_eq!(pair.spent(), 0);
         prop_assert!(!pair.asked());
     }
+}
+
+/// What was told at each end, in order.
+fn heard(pair: &crate::testing::Pair) -> (Vec<&str>, Vec<&str>) {
+    let agent = pair.agent_events.iter().filter_map(|event| match event {
+        AgentEvent::Said(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let technician = pair
+        .technician_events
+        .iter()
+        .filter_map(|event| match event {
+            TechnicianEvent::Said(text) => Some(text.as_str()),
+            _ => None,
+        });
+    (agent.collect(), technician.collect())
+}
+
+#[test]
+fn both_can_talk_while_the_user_is_asked_and_at_no_other_time() {
+    let mut pair = plan().meet();
+    assert_eq!(pair.agent.say("hello", pair.now), Err(SayError::NotNow));
+    assert_eq!(
+        pair.technician.say("hello", pair.now),
+        Err(SayError::NotNow)
+    );
+    pair.settle();
+    let said = pair
+        .technician
+        .say(" It\u{202e}'s Tess,\nGrüße 中 👋 ", pair.now);
+    assert_eq!(said, Ok("It's Tess, Grüße 中 👋".to_owned()));
+    pair.now = START.after_ms(700);
+    pair.settle();
+    pair.agent.say("which printer?", pair.now).unwrap();
+    pair.settle();
+    assert_eq!(
+        heard(&pair),
+        (vec!["It's Tess, Grüße 中 👋"], vec!["which printer?"])
+    );
+    // Under way while the user answers: it still counts.
+    pair.now = START.after_ms(900);
+    pair.technician.say("the one upstairs", pair.now).unwrap();
+    pair.agent.handle_answer(Ok(view()), pair.now);
+    assert_eq!(pair.agent.say("late", pair.now), Err(SayError::NotNow));
+    let (agent, technician) = pair.establish(view());
+    assert_eq!(pair.technician.say("late", pair.now), Err(SayError::NotNow));
+    let texts = |said: &[Early]| said.iter().map(|e| e.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&agent.early.own), ["which printer?"]);
+    assert_eq!(
+        texts(&agent.early.theirs),
+        ["It's Tess, Grüße 中 👋", "the one upstairs"]
+    );
+    assert_eq!(texts(&technician.early.own), texts(&agent.early.theirs));
+    assert_eq!(texts(&technician.early.theirs), texts(&agent.early.own));
+    let told = technician.early.told();
+    let own: Vec<bool> = told.iter().map(|(own, ..)| *own).collect();
+    assert_eq!(own, [true, false, true], "in the order of time");
+}
+
+#[test]
+fn what_is_said_before_the_consent_is_bounded() {
+    let mut pair = plan().meet();
+    pair.settle();
+    let now = pair.now;
+    assert_eq!(pair.agent.say(" \n\u{200b} ", now), Err(SayError::Empty));
+    let longest = "\u{1f44b}".repeat(CHAT_CAP);
+    let longer = format!("{longest}!");
+    assert_eq!(pair.agent.say(&longer, now), Err(SayError::TooLong));
+    for _ in 0..EARLY_MESSAGES {
+        pair.agent.say(&longest, now).unwrap();
+        pair.technician.say(&longest, now).unwrap();
+    }
+    assert_eq!(pair.agent.say("more", now), Err(SayError::TooMany));
+    assert_eq!(pair.technician.say("more", now), Err(SayError::TooMany));
+    let (agent, technician) = pair.establish(view());
+    assert_eq!(agent.early.theirs.len(), EARLY_MESSAGES);
+    assert_eq!(technician.early.theirs.len(), EARLY_MESSAGES);
+}
+
+#[test]
+fn words_do_not_lengthen_the_question() {
+    let mut pair = plan().meet();
+    pair.settle();
+    pair.now = START.after_ms(59_999);
+    pair.technician.say("one moment", pair.now).unwrap();
+    pair.settle();
+    assert_eq!(heard(&pair).0, ["one moment"]);
+    pair.now = START.after_ms(60_000);
+    pair.agent.handle_timeout(pair.now);
+    pair.settle();
+    assert_eq!(pair.agent_failure(), Some(CloseCode::ConsentTimedOut));
+}
+
+/// Ends the pair up to the question, then lets one end say this to the other without asking its machine.
+fn hostile(say: impl Fn(&mut crate::testing::Pair)) -> (Option<CloseCode>, Option<CloseCode>) {
+    let mut pair = plan().meet();
+    pair.settle();
+    say(&mut pair);
+    pair.settle();
+    (pair.agent_failure(), pair.technician_failure())
+}
+
+#[test]
+fn who_says_too_much_or_nothing_or_out_of_turn_ends_it() {
+    let violation = (
+        Some(CloseCode::ProtocolViolation),
+        Some(CloseCode::ProtocolViolation),
+    );
+    for words in [
+        String::new(),
+        " \u{202e} ".to_owned(),
+        "a".repeat(CHAT_CAP + 1),
+        "a".repeat(20_000),
+    ] {
+        let told = hostile(|pair| pair.technician.say_unchecked(&words));
+        assert_eq!(told, violation, "{} characters", words.len());
+        let told = hostile(|pair| pair.agent.say_unchecked(&words));
+        assert_eq!(told, violation, "{} characters", words.len());
+    }
+    let told = hostile(|pair| {
+        (0..=EARLY_MESSAGES).for_each(|_| pair.technician.say_unchecked("again"));
+    });
+    assert_eq!(told, violation);
+    let told = hostile(|pair| {
+        (0..=EARLY_MESSAGES).for_each(|_| pair.agent.say_unchecked("again"));
+    });
+    assert_eq!(told, violation);
+    // The agent after its answer: on the same stream, so never honest.
+    let told = hostile(|pair| {
+        pair.agent.handle_answer(Ok(view()), pair.now);
+        pair.agent.say_unchecked("one more thing");
+    });
+    assert_eq!(told, violation);
+    // The technician after it has seen the answer.
+    let told = hostile(|pair| {
+        pair.agent.handle_answer(Ok(view()), pair.now);
+        pair.settle();
+        pair.technician.say_unchecked("one more thing");
+    });
+    assert_eq!(told, violation);
+    // Before the user is asked.
+    let mut pair = plan().meet();
+    pair.technician.say_unchecked("first!");
+    pair.settle();
+    assert_eq!(pair.agent_failure(), Some(CloseCode::ProtocolViolation));
+    assert!(!pair.asked() && heard(&pair).0.is_empty());
 }

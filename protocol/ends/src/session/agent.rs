@@ -12,6 +12,7 @@ use sightline_protocol::statements::Receipt;
 use sightline_protocol::verify::needed;
 use sightline_protocol::wire;
 
+use super::early::{self, Heard};
 use super::held::Held;
 use super::lanes::{AgentSays, Lanes, Outgoing, Says, TechnicianSays};
 use super::receipts::{Receipts, Turn};
@@ -25,7 +26,8 @@ use crate::handshake::Established;
 use crate::now::Now;
 use crate::proof::{Dispute, Proof};
 use crate::seal::{
-    AGENT_CONTROL, AGENT_PICTURE, LaneId, Opener, Sealer, TECHNICIAN_CONTROL, TECHNICIAN_INPUT,
+    AGENT_CONTROL, AGENT_PICTURE, CHAT, LaneId, Opener, Sealer, TECHNICIAN_CONTROL,
+    TECHNICIAN_INPUT, lane,
 };
 
 /// How often the technician is told that input was dropped: once a second.
@@ -41,6 +43,8 @@ const THAWED: &str = "the recording has caught up";
 pub enum AgentEffect {
     /// Send this record on the control lane.
     Control(Vec<u8>),
+    /// Send this record on its lane: what the user said before the consent. It comes before everything else.
+    Repeat(Outgoing),
     /// Do it, now, while the grant lives.
     Act(Grant<kind::Control>, Input),
     /// What the technician wants in a terminal, of its lane's number.
@@ -88,6 +92,7 @@ pub struct AgentSession {
     from_control: Opener,
     from_input: Opener,
     lanes: Lanes,
+    heard: Heard,
     /// The user is answering a question: no remote input until then, whatever was granted.
     prompt_open: bool,
     held: Held,
@@ -112,6 +117,9 @@ impl AgentSession {
         proof.add(AGENT_PICTURE, picture.watch());
         proof.listen(TECHNICIAN_CONTROL, &from_control);
         proof.listen(TECHNICIAN_INPUT, &from_input);
+        let mut lanes = Lanes::new(established, Author::FIRST_TECHNICIAN, now);
+        let words = &established.early;
+        let own = early::repeat(words, AgentSays::Chat, &mut lanes, &mut proof, now);
         AgentSession {
             grants: Grants::new(consent.granted, consent.until_ms),
             control,
@@ -121,14 +129,15 @@ impl AgentSession {
             countersigned: None,
             from_control,
             from_input,
-            lanes: Lanes::new(established, Author::FIRST_TECHNICIAN, now),
+            lanes,
+            heard: Heard::new(words),
             prompt_open: false,
             held: Held::default(),
             heard_us: now.mono_us,
             dropped: 0,
             said_refused_us: None,
             over: false,
-            effects: VecDeque::new(),
+            effects: own.into_iter().map(AgentEffect::Repeat).collect(),
         }
     }
 
@@ -188,7 +197,14 @@ impl AgentSession {
         self.receipts.heard(now);
         let lanes = &mut self.lanes;
         match self.proof.handle(signed, |lane| lanes.expect(lane)) {
-            Ok(_) => self.countersigned = Some(signed.clone()),
+            Ok(checkpoint) => {
+                self.countersigned = Some(signed.clone());
+                let chat = lane(Author::FIRST_TECHNICIAN, CHAT, Class::Chat);
+                if !self.heard.is_signed(&checkpoint, chat) && !self.over {
+                    self.drop_one("what was said before the consent is not repeated");
+                    return self.end(CloseCode::ProtocolViolation, now);
+                }
+            }
             Err(dispute) if !self.over => self.dispute(&dispute, now),
             Err(_) => {}
         }
@@ -310,6 +326,11 @@ impl AgentSession {
         now: Now,
     ) -> Result<(LaneId, Header), String> {
         let (id, header, says) = self.lanes.open(class, record, &mut self.proof)?;
+        if let Ok(TechnicianSays::Chat(chat)) = &says
+            && self.heard.is_repeated(chat)?
+        {
+            return Ok((id, header));
+        }
         let done = match says {
             Ok(says) if !self.receipts.frozen() => self.said(says, now),
             Ok(_) => Err(FROZEN.to_owned()),

@@ -2,6 +2,7 @@
 //! lets nothing act without a live grant; the technician's shows what comes and seals what is done.
 
 mod agent;
+mod early;
 mod echo;
 mod held;
 mod lanes;

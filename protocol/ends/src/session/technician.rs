@@ -11,6 +11,7 @@ use sightline_protocol::statement::Signed;
 use sightline_protocol::verify::needed;
 use sightline_protocol::wire;
 
+use super::early::{self, Heard};
 use super::echo::OwnMoves;
 use super::held::Held;
 use super::lanes::{AgentSays, Lanes, Outgoing, Says, TechnicianSays};
@@ -20,8 +21,8 @@ use crate::handshake::Established;
 use crate::now::Now;
 use crate::proof::{Dispute, Proof};
 use crate::seal::{
-    AGENT_CONTROL, AGENT_FACTS, AGENT_PICTURE, LaneId, Opener, Sealer, TECHNICIAN_CONTROL,
-    TECHNICIAN_INPUT,
+    AGENT_CONTROL, AGENT_FACTS, AGENT_PICTURE, CHAT, LaneId, Opener, Sealer, TECHNICIAN_CONTROL,
+    TECHNICIAN_INPUT, lane,
 };
 
 /// What the technician's shell has to do.
@@ -44,6 +45,8 @@ pub enum TechnicianEffect {
     RoundTrip(u64),
     /// Send this record on the control lane.
     Control(Vec<u8>),
+    /// Send this record on its lane: what the technician said before the consent. It comes before everything else.
+    Repeat(Outgoing),
     Over(CloseCode),
 }
 
@@ -61,6 +64,7 @@ pub struct TechnicianSession {
     from_control: Opener,
     from_picture: Opener,
     lanes: Lanes,
+    heard: Heard,
     /// The ping on its way: its number and when it went.
     ping: Option<(u64, u64)>,
     pings: u64,
@@ -82,6 +86,9 @@ impl TechnicianSession {
         proof.add(TECHNICIAN_INPUT, input.watch());
         proof.listen(AGENT_CONTROL, &from_control);
         proof.listen(AGENT_PICTURE, &from_picture);
+        let mut lanes = Lanes::new(established, Author::AGENT, now);
+        let words = &established.early;
+        let own = early::repeat(words, TechnicianSays::Chat, &mut lanes, &mut proof, now);
         TechnicianSession {
             allowed: established.consent.granted,
             control,
@@ -89,13 +96,14 @@ impl TechnicianSession {
             proof,
             from_control,
             from_picture,
-            lanes: Lanes::new(established, Author::AGENT, now),
+            lanes,
+            heard: Heard::new(words),
             ping: None,
             pings: 0,
             held: Held::default(),
             own_moves: OwnMoves::default(),
             over: false,
-            effects: VecDeque::new(),
+            effects: own.into_iter().map(TechnicianEffect::Repeat).collect(),
         }
     }
 
@@ -132,8 +140,14 @@ impl TechnicianSession {
             return;
         }
         let lanes = &mut self.lanes;
-        if let Err(dispute) = self.proof.handle(signed, |lane| lanes.expect(lane)) {
-            self.dispute(&dispute, now);
+        match self.proof.handle(signed, |lane| lanes.expect(lane)) {
+            Ok(checkpoint) => {
+                let chat = lane(Author::AGENT, CHAT, Class::Chat);
+                if !self.heard.is_signed(&checkpoint, chat) {
+                    self.leave(CloseCode::ProtocolViolation, now);
+                }
+            }
+            Err(dispute) => self.dispute(&dispute, now),
         }
     }
 
@@ -170,8 +184,13 @@ impl TechnicianSession {
     fn beside(&mut self, class: Class, record: &[u8]) -> Result<(LaneId, Header), ()> {
         let opened = self.lanes.open(class, record, &mut self.proof);
         let (id, header, says) = opened.map_err(|_| ())?;
-        self.effects
-            .push_back(TechnicianEffect::Said(says.map_err(|_| ())?));
+        let says = says.map_err(|_| ())?;
+        if let AgentSays::Chat(chat) = &says
+            && self.heard.is_repeated(chat).map_err(|_| ())?
+        {
+            return Ok((id, header));
+        }
+        self.effects.push_back(TechnicianEffect::Said(says));
         Ok((id, header))
     }
 

@@ -10,8 +10,9 @@ use super::{
     seal_update,
 };
 use crate::content::{
-    ClipboardMessage, ClipboardPart, Form, Input, Scene, ShellInput, ShellOutput, Whose,
+    Chat, ClipboardMessage, ClipboardPart, Form, Input, Scene, ShellInput, ShellOutput, Whose,
 };
+use crate::handshake::EarlyWords;
 use crate::now::Now;
 use crate::seal::{AGENT_CONTROL, FIRST_TERMINAL, TERMINALS};
 use crate::testing::{START, all, plan};
@@ -382,4 +383,142 @@ fn pictures_arrive_whole_and_in_order_and_pings_come_back() {
         Some(TechnicianEffect::RoundTrip(7_000))
     );
     assert_eq!(AGENT_CONTROL.lane.0, 0);
+}
+
+/// Two ends that talked before the consent; `change` is done to what each remembers of it.
+fn talked(change: impl Fn(&mut EarlyWords, &mut EarlyWords)) -> (AgentSession, TechnicianSession) {
+    let mut pair = plan().of_tier(3).meet();
+    pair.settle();
+    for (n, words) in ["hello?", "It's Tess", "the cable first"]
+        .into_iter()
+        .enumerate()
+    {
+        pair.now = START.after_ms(n as u64 * 1_000);
+        match n {
+            0 => pair.agent.say(words, pair.now).unwrap(),
+            _ => pair.technician.say(words, pair.now).unwrap(),
+        };
+        pair.settle();
+    }
+    // Of all rights the one to exchange messages is not granted: what was said is recorded all the same.
+    let view = Capabilities::of(&[Capability::View]);
+    let (mut agent, mut technician) = pair.establish(view);
+    change(&mut agent.early, &mut technician.early);
+    let now = START.after_ms(5_000);
+    (
+        AgentSession::new(&agent, now),
+        TechnicianSession::new(&technician, now),
+    )
+}
+
+fn say(text: &str) -> Chat {
+    Chat::Say { text: text.into() }
+}
+
+/// Carries what each repeats to the other; then the code with which each ended, if it did.
+fn repeat(agent: &mut AgentSession, technician: &mut TechnicianSession) -> [Option<CloseCode>; 2] {
+    let now = START.after_ms(5_000);
+    let mut ended = [None; 2];
+    loop {
+        let (up, down) = (technician.poll_effect(), agent.poll_effect());
+        match &up {
+            Some(TechnicianEffect::Repeat(outgoing)) => {
+                agent.handle_record(outgoing.lane.class, &outgoing.record, now);
+            }
+            Some(TechnicianEffect::Over(code)) => ended[1] = Some(*code),
+            Some(TechnicianEffect::Said(_)) => panic!("a repetition is no news"),
+            _ => {}
+        }
+        match &down {
+            Some(AgentEffect::Repeat(outgoing)) => {
+                technician.handle_record(outgoing.lane.class, &outgoing.record, now);
+            }
+            Some(AgentEffect::Over(code)) => ended[0] = Some(*code),
+            Some(AgentEffect::Chat(_)) => panic!("a repetition is no news"),
+            _ => {}
+        }
+        if up.is_none() && down.is_none() {
+            return ended;
+        }
+    }
+}
+
+#[test]
+fn each_repeats_its_words_from_before_the_consent() {
+    let (mut agent, mut technician) = talked(|_, _| {});
+    assert_eq!(repeat(&mut agent, &mut technician), [None, None]);
+    let now = START.after_ms(6_000);
+    let later = technician.tell(&TechnicianSays::Chat(say("now")), now);
+    agent.handle_record(Class::Chat, &later.unwrap().record, now);
+    assert!(
+        effects(&mut agent)
+            .iter()
+            .any(|e| matches!(e, AgentEffect::Chat(Chat::Say { .. })))
+    );
+    let checkpoint = technician.checkpoint(START.after_ms(7_000)).unwrap();
+    agent.handle_checkpoint(&checkpoint, START.after_ms(7_000));
+    let checkpoint = agent.checkpoint(START.after_ms(7_000)).unwrap();
+    technician.handle_checkpoint(&checkpoint, START.after_ms(7_000));
+    assert_eq!(repeat(&mut agent, &mut technician), [None, None]);
+}
+
+#[test]
+fn who_repeats_other_words_ends_the_session() {
+    let broken = Some(CloseCode::ProtocolViolation);
+    let (mut agent, mut technician) = talked(|_, technician| {
+        technician.own[1].text = "the cable last".into();
+    });
+    assert_eq!(repeat(&mut agent, &mut technician)[0], broken);
+    let (mut agent, mut technician) = talked(|_, technician| technician.own.swap(0, 1));
+    assert_eq!(repeat(&mut agent, &mut technician)[0], broken);
+    let (mut agent, mut technician) = talked(|_, technician| {
+        let again = technician.own[0].clone();
+        technician.own.push(again);
+    });
+    assert_eq!(repeat(&mut agent, &mut technician)[0], broken);
+    let (mut agent, mut technician) = talked(|agent, _| agent.own[0].text.push('!'));
+    assert_eq!(repeat(&mut agent, &mut technician)[1], broken);
+}
+
+#[test]
+fn who_leaves_out_what_it_said_ends_the_session() {
+    let broken = Some(CloseCode::ProtocolViolation);
+    let now = START.after_ms(6_100);
+    // It goes on in chat as if nothing had been said.
+    let (mut agent, mut technician) = talked(|_, technician| drop(technician.own.pop()));
+    assert_eq!(repeat(&mut agent, &mut technician), [None, None]);
+    let later = technician.tell(&TechnicianSays::Chat(say("now")), now);
+    agent.handle_record(Class::Chat, &later.unwrap().record, now);
+    assert_eq!(repeat(&mut agent, &mut technician)[0], broken);
+    // It says nothing in chat at all: its first checkpoint tells.
+    let (mut agent, mut technician) = talked(|_, technician| technician.own.clear());
+    technician.ping(now);
+    let Some(TechnicianEffect::Control(ping)) = technician.poll_effect() else {
+        panic!("a ping goes out")
+    };
+    agent.handle_record(Class::Control, &ping, now);
+    let checkpoint = technician.checkpoint(now).unwrap();
+    agent.handle_checkpoint(&checkpoint, now);
+    assert_eq!(repeat(&mut agent, &mut technician)[0], broken);
+    // The agent, the same.
+    let (mut agent, mut technician) = talked(|agent, _| agent.own.clear());
+    agent.narrow(Capabilities::of(&[Capability::View]), "nothing new", now);
+    let checkpoint = agent.checkpoint(now).unwrap();
+    technician.handle_checkpoint(&checkpoint, now);
+    assert_eq!(repeat(&mut agent, &mut technician)[1], broken);
+}
+
+#[test]
+fn nobody_repeats_what_was_not_said() {
+    let (mut agent, mut technician) = both(all());
+    let earlier = Chat::Earlier {
+        text: "you promised".into(),
+        ago_ms: 5,
+    };
+    let record = technician.tell(&TechnicianSays::Chat(earlier), START);
+    agent.handle_record(Class::Chat, &record.unwrap().record, START);
+    assert_eq!(
+        repeat(&mut agent, &mut technician)[0],
+        Some(CloseCode::ProtocolViolation)
+    );
 }

@@ -111,7 +111,7 @@ fn choose(shells: &BTreeMap<u32, Shell>, wanted: Option<u32>) -> anyhow::Result<
         .map(|(lane, shell)| {
             format!(
                 "--shell {lane} (at {}, {})",
-                clock(shell.opened),
+                clock(shell.opened.as_micros() as i64),
                 shell.program
             )
         })

@@ -187,7 +187,7 @@ impl Search {
         let plain: String = pieces.iter().map(|(text, _)| text.as_str()).collect();
         let facts = json!({
             "file": path.display().to_string(),
-            "offset_us": event.at.as_micros() as u64,
+            "offset_us": event.offset_us(),
             "kind": event.kind,
             "lane": event.lane,
             "context": plain,
@@ -203,7 +203,7 @@ impl Search {
         let words = format!(
             "{}  {}  {}  {shown}",
             path.display(),
-            clock(event.at),
+            clock(event.offset_us()),
             event.kind
         );
         self.report.say("found", facts, words);

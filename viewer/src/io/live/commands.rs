@@ -178,6 +178,8 @@ impl Running {
                 self.remember(false, &text);
                 self.clients.tell_all(&FromHolder::Said(text));
             }
+            // The machine has compared it with what was said, and that was shown.
+            AgentSays::Chat(Chat::Earlier { .. }) => {}
             AgentSays::Facts(facts) => self.clients.tell_all(&FromHolder::Facts(facts)),
             AgentSays::Shell(lane, output) => {
                 let todo = self.shells.output(lane, output);

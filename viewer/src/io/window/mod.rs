@@ -19,6 +19,7 @@ mod panels;
 mod picture;
 mod strip;
 mod transport;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub use crate::pure::panels::{Ask, Heard};
 pub use crate::pure::playback::{Mark, MarkKind, Playback, ReplayAct};
 pub use code::ask_code;
 pub use handle::WindowHandle;
+pub use waiting::{WaitHandle, wait};
 
 /// How the window starts.
 #[derive(Clone, Debug, Default)]

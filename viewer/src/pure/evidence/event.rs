@@ -11,6 +11,8 @@ use sightline_protocol::record::{Class, Header};
 pub struct Event {
     /// By the author's clock, since the session began.
     pub at: Duration,
+    /// It was said so long before `at`: words from before the consent are recorded afterwards.
+    pub ago: Duration,
     /// `None`: the recording itself says it.
     pub author: Option<Author>,
     pub class: Option<Class>,
@@ -30,6 +32,7 @@ impl Event {
     pub fn of_recording(at: Duration, kind: &'static str, text: String) -> Event {
         Event {
             at,
+            ago: Duration::ZERO,
             author: None,
             class: None,
             lane: None,
@@ -47,6 +50,12 @@ impl Event {
             lane: Some(header.lane.0),
             ..Event::of_recording(at(header), kind, text.into())
         }
+    }
+
+    /// When it happened, in microseconds since the session began; negative: before.
+    pub fn offset_us(&self) -> i64 {
+        let signed = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        signed(self.at).saturating_sub(signed(self.ago))
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Event {

@@ -73,6 +73,13 @@ impl Events {
             Content::Chat(Chat::Say { text }) => {
                 self.say(Event::new(header, "chat", text.as_str()))
             }
+            Content::Chat(Chat::Earlier { text, ago_ms }) => {
+                let event = Event::new(header, "chat", text.as_str());
+                self.say(Event {
+                    ago: Duration::from_millis(*ago_ms),
+                    ..event.with("sightline.before_consent", true)
+                });
+            }
             Content::File(message) => self.out.extend(files::event(header, message)),
             Content::Clipboard(message) => {
                 self.clipboards.message(header, message, &mut self.out);
@@ -280,6 +287,28 @@ mod tests {
         all.into_iter()
             .map(|e| (e.at.as_millis() as u64, e.kind, e.edited.unwrap_or(e.text)))
             .collect()
+    }
+
+    #[test]
+    fn words_from_before_the_consent_have_their_own_time() {
+        let earlier = Chat::Earlier {
+            text: "is it plugged in?".into(),
+            ago_ms: 61_000,
+        };
+        let header = header(Class::Chat, Author::FIRST_TECHNICIAN, 1_000);
+        let events = Events::default().take(&header, &Content::Chat(earlier));
+        assert_eq!(events.len(), 1);
+        assert_eq!(
+            (events[0].kind, events[0].offset_us()),
+            ("chat", -60_000_000)
+        );
+        // Whatever an author claims.
+        let endless = Chat::Earlier {
+            text: "long ago".into(),
+            ago_ms: u64::MAX,
+        };
+        let events = Events::default().take(&header, &Content::Chat(endless));
+        assert!(events[0].offset_us() < 0);
     }
 
     #[test]

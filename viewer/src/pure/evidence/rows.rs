@@ -24,10 +24,10 @@ Fields of --jsonl (one event a line), and the columns of --csv:
   sightline.session             the session
   sightline.class               picture, input, shell, file, clipboard, chat, control, clipboard-content
   sightline.lane                tells terminals apart
-  sightline.offset_us           microseconds since the session's start
+  sightline.offset_us           microseconds since the session's start; negative: words from before the consent
   and by action: sightline.typed (the text after corrections), sightline.updates, .bytes, .records, .until_us,
   .files, .transfer, .form, .content, .movements, .width, .height, .columns, .rows, .term, .button, .x, .y, .allowed, .close, .direction, .reason,
-  .ticket, .consent, .granted, .organisation, file.name, file.size, file.hash.sha256, process.exit_code,
+  .ticket, .consent, .granted, .organisation, .before_consent, file.name, file.size, file.hash.sha256, process.exit_code,
   process.command_line.
 In --csv these last ones stand as one JSON object in the column `details`. An event `sealed` says how much of a class this key
 does not open. Typed text is exported as it was typed, passwords too: keep the export as safe as the recording.";
@@ -60,9 +60,8 @@ pub struct Session {
 impl Session {
     /// RFC 3339 with microseconds, UTC.
     fn time(&self, event: &Event) -> String {
-        let nanos = i128::from(self.started_ms) * 1_000_000 + event.at.as_nanos() as i128;
-        let micros = nanos / 1000 * 1000;
-        OffsetDateTime::from_unix_timestamp_nanos(micros)
+        let micros = i128::from(self.started_ms) * 1_000 + i128::from(event.offset_us());
+        OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000)
             .ok()
             .and_then(|time| time.format(&Rfc3339).ok())
             .unwrap_or_default()
@@ -95,7 +94,7 @@ impl Session {
         if let Some(lane) = event.lane {
             fields.push(("sightline.lane", lane.into()));
         }
-        fields.push(("sightline.offset_us", (event.at.as_micros() as u64).into()));
+        fields.push(("sightline.offset_us", event.offset_us().into()));
         fields
     }
 
@@ -147,10 +146,10 @@ pub fn inert(text: &str) -> String {
     text.to_owned()
 }
 
-/// Hours, minutes and seconds, as `01:02:03`.
-pub fn clock(at: std::time::Duration) -> String {
-    let seconds = at.as_secs();
-    let mut text = String::new();
+/// Hours, minutes and seconds, as `01:02:03`; `-00:00:05` before the session's start.
+pub fn clock(offset_us: i64) -> String {
+    let seconds = offset_us.unsigned_abs() / 1_000_000;
+    let mut text = if offset_us < 0 { "-" } else { "" }.to_owned();
     let _ = write!(
         text,
         "{:02}:{:02}:{:02}",
@@ -192,6 +191,17 @@ mod tests {
         assert_eq!(cells.len(), COLUMNS.len());
         assert_eq!(cells[3], "'=1+1");
         assert_eq!(cells[10], "{\"file.size\":7}");
+    }
+
+    #[test]
+    fn what_was_said_before_the_start_has_a_time_before_it() {
+        let mut event = Event::of_recording(Duration::from_millis(500), "chat", "hello".into());
+        event.ago = Duration::from_secs(2);
+        let object = session().object(0, &event);
+        assert_eq!(object["@timestamp"], "2027-01-15T07:59:58.5Z");
+        assert_eq!(object["sightline.offset_us"], -1_500_000);
+        assert_eq!(clock(event.offset_us()), "-00:00:01");
+        assert_eq!(clock(3_723_000_000), "01:02:03");
     }
 
     #[test]

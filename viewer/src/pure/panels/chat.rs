@@ -1,6 +1,7 @@
 //! The talk with the user, and what is being written.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use sightline_ends::content::CHAT_CAP;
 
@@ -23,6 +24,8 @@ pub struct Line {
 #[derive(Default)]
 pub struct Chat {
     lines: VecDeque<Line>,
+    /// Messages that are not kept any more.
+    gone: u64,
     unread: usize,
     pub draft: String,
     seen: bool,
@@ -31,6 +34,16 @@ pub struct Chat {
 impl Chat {
     pub fn lines(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter()
+    }
+
+    /// The numbers of the messages that are kept; the first of all has 0.
+    pub fn numbers(&self) -> Range<u64> {
+        self.gone..self.gone + self.lines.len() as u64
+    }
+
+    pub fn line(&self, number: u64) -> Option<&Line> {
+        let index = number.checked_sub(self.gone)?;
+        self.lines.get(usize::try_from(index).ok()?)
     }
 
     /// Messages that came while nobody looked.
@@ -74,6 +87,7 @@ impl Chat {
     fn push(&mut self, line: Line) {
         if self.lines.len() == KEPT {
             self.lines.pop_front();
+            self.gone += 1;
         }
         self.lines.push_back(line);
     }
@@ -150,5 +164,8 @@ mod tests {
         }
         assert_eq!(chat.lines().count(), KEPT);
         assert_eq!(chat.lines().next().expect("one").text, "10");
+        assert_eq!(chat.numbers(), 10..KEPT as u64 + 10);
+        assert_eq!(chat.line(10).expect("it is kept").text, "10");
+        assert!(chat.line(9).is_none());
     }
 }

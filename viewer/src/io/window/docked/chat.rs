@@ -5,30 +5,53 @@ use egui::{
     StrokeKind, TextEdit, Ui, UiBuilder, pos2, vec2,
 };
 use sightline_program::clock::local_time;
-use sightline_ui::Palette;
+use sightline_ui::{Palette, palette};
 
 use super::PanelAct;
 use super::parts::{self, State};
+use crate::pure::panels::Panel;
 use crate::pure::panels::chat::{Chat, Line};
 
 /// Height of the field to write in, in points: three lines.
 const FIELD: f32 = 84.0;
+/// About how wide a letter and how high a line of them is, and what a message has around its lines, in points.
+const LETTER: f32 = 6.5;
+const LINE: f32 = 17.0;
+const FRAME: f32 = 34.0;
 
 pub(super) fn show(ui: &mut Ui, state: &State, chat: &mut Chat, acts: &mut Vec<PanelAct>) {
     let head = |ui: &mut Ui, colours: &Palette, _: &mut Vec<PanelAct>| {
         parts::shortcut(ui, colours, state.panel);
     };
     parts::panel(ui, state, acts, head, |ui, colours, acts| {
-        let all = ui.max_rect();
-        let middle = pos2(all.right(), all.bottom() - FIELD);
-        let talk = Rect::from_min_max(all.min, middle);
-        let mut inner = ui.new_child(UiBuilder::new().max_rect(talk));
-        inner.set_clip_rect(talk);
-        lines(&mut inner, colours, state, chat);
-        let field = Rect::from_min_max(pos2(all.left(), middle.y), all.max);
-        let mut inner = ui.new_child(UiBuilder::new().max_rect(field));
-        write(&mut inner, colours, state, chat, acts);
+        talk(ui, colours, state, chat, acts);
     });
+}
+
+/// The same without a panel's head, in a window of its own that has the keyboard. Says whether Send was clicked.
+pub(in crate::io::window) fn alone(ui: &mut Ui, computer: &str, chat: &mut Chat) -> bool {
+    let colours = palette(ui.ctx());
+    let state = State {
+        panel: Panel::Chat,
+        focused: true,
+        computer,
+        lack: None,
+    };
+    let mut acts = Vec::new();
+    talk(ui, &colours, &state, chat, &mut acts);
+    !acts.is_empty()
+}
+
+fn talk(ui: &mut Ui, colours: &Palette, state: &State, chat: &mut Chat, acts: &mut Vec<PanelAct>) {
+    let all = ui.max_rect();
+    let middle = pos2(all.right(), all.bottom() - FIELD);
+    let talk = Rect::from_min_max(all.min, middle);
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(talk));
+    inner.set_clip_rect(talk);
+    lines(&mut inner, colours, state, chat);
+    let field = Rect::from_min_max(pos2(all.left(), middle.y), all.max);
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(field));
+    write(&mut inner, colours, state, chat, acts);
 }
 
 fn lines(ui: &mut Ui, colours: &Palette, state: &State, chat: &Chat) {
@@ -42,10 +65,26 @@ fn lines(ui: &mut Ui, colours: &Palette, state: &State, chat: &Chat) {
     let area = ScrollArea::vertical()
         .stick_to_bottom(true)
         .auto_shrink(false);
-    area.show(ui, |ui| {
-        Frame::new().inner_margin(parts::MARGIN).show(ui, |ui| {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let in_a_line = ((ui.available_width() - 50.0) / LETTER).max(1.0);
+    let guess = |number| {
+        let text = chat.line(number).map_or("", |line| &line.text);
+        FRAME + (text.chars().count() as f32 / in_a_line).ceil() * LINE
+    };
+    // Of a thousand messages of some pages each only those in sight cost anything.
+    sightline_ui::rows(ui, area, chat.numbers(), guess, |ui, number| {
+        let margin = Margin {
+            top: if number == chat.numbers().start {
+                10
+            } else {
+                0
+            },
+            bottom: 6,
+            ..parts::MARGIN
+        };
+        Frame::new().inner_margin(margin).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 3.0;
-            for line in chat.lines() {
+            if let Some(line) = chat.line(number) {
                 message(ui, colours, state, line);
             }
         });
@@ -80,7 +119,6 @@ fn message(ui: &mut Ui, colours: &Palette, state: &State, line: &Line) {
         let text = RichText::new(&line.text).color(text);
         ui.add(Label::new(text).wrap().selectable(true));
     });
-    ui.add_space(5.0);
 }
 
 fn write(ui: &mut Ui, colours: &Palette, state: &State, chat: &mut Chat, acts: &mut Vec<PanelAct>) {

@@ -101,6 +101,11 @@ pub(super) fn events(event: &KeyEvent, held: Held, pasted: Option<String>) -> Ve
     events
 }
 
+/// The same where nothing is pasted.
+pub(in crate::io::window) fn text_events(event: &KeyEvent, held: Held) -> Vec<Event> {
+    events(event, held, None)
+}
+
 /// What a key means in the files' panel.
 pub(super) fn files_key(event: &KeyEvent, held: Held) -> Option<FilesKey> {
     let named = match &event.logical_key {

@@ -24,9 +24,10 @@ use crate::pure::panels::dock::Places;
 use crate::pure::panels::{Ask, Panel, Panels};
 use crate::pure::terminal::cells::Place;
 use crate::pure::terminal::keys::Held;
+pub(super) use chat::alone as talk;
 use clipboard::Clipboard;
 pub(super) use files::FileAct;
-pub(super) use keyboard::letter;
+pub(super) use keyboard::{letter, text_events};
 
 /// Points that a panel's contents move when the wheel turns by a notch: three lines of text.
 const NOTCH: f64 = 54.0;
