@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod close;
 pub mod id;
 pub mod ledger;
+pub mod octets;
 pub mod record;
 pub mod recording;
 pub mod skim;

@@ -74,5 +74,6 @@ pub enum ClipboardMessage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClipboardPart {
     pub ask: u32,
+    #[serde(with = "sightline_protocol::octets")]
     pub bytes: Vec<u8>,
 }

@@ -161,7 +161,7 @@ pub enum FileMessage {
         transfer: u32,
         index: u32,
         offset: u64,
-        #[serde(with = "octets")]
+        #[serde(with = "sightline_protocol::octets")]
         bytes: Vec<u8>,
     },
     /// The file's bytes are all sent: so many, with this hash.
@@ -237,37 +237,5 @@ impl FileMessage {
             | FileMessage::Done { transfer, .. }
             | FileMessage::Ended { transfer, .. } => Some(*transfer),
         }
-    }
-}
-
-/// Bytes as one piece rather than one by one: the same on the wire, and many times as fast.
-mod octets {
-    use std::fmt;
-
-    use serde::de::{Deserializer, Error, Visitor};
-    use serde::ser::Serializer;
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = Vec<u8>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
-
-            fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
-                Ok(bytes)
-            }
-        }
-        deserializer.deserialize_byte_buf(Bytes)
     }
 }

@@ -48,6 +48,7 @@ pub enum Scene {
     Update {
         frame: u64,
         last: bool,
+        #[serde(with = "sightline_protocol::octets")]
         bytes: Vec<u8>,
     },
     /// The pointer has a new shape; no pixels (0 × 0) means hidden.

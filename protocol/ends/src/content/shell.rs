@@ -14,7 +14,7 @@ pub enum ShellInput {
         command: String,
     },
     /// Bytes as they would come from a keyboard.
-    Data(Vec<u8>),
+    Data(#[serde(with = "sightline_protocol::octets")] Vec<u8>),
     Resize {
         columns: u16,
         rows: u16,
@@ -33,7 +33,7 @@ pub enum ShellOutput {
     /// The terminal runs this program.
     Opened { program: String },
     /// Bytes as the program wrote them; a character may be split between two records.
-    Data(Vec<u8>),
+    Data(#[serde(with = "sightline_protocol::octets")] Vec<u8>),
     /// The program ended: its exit code, or 128 + the signal's number.
     Exited { code: i32 },
     /// There will be no terminal, for this reason.
