@@ -130,8 +130,9 @@ fn run(cli: Cli, report: Report) -> anyhow::Result<ExitCode> {
                 countdown_s: args.countdown,
                 backend: args.backend.into(),
             };
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
+            // One thread: what comes from the network is not handed from one to the next until it is acted upon. What takes
+            // long (pictures, hands, files, questions) has threads of its own.
+            let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
             let code = runtime.block_on(share::run(&home, options, report))?;

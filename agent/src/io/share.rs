@@ -103,16 +103,21 @@ pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::
     Ok(code)
 }
 
+/// Hears signals on a thread of its own: the user can stop whatever the session's is busy with.
 fn spawn_signals(stop: &Stop) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     for kind in [
         SignalKind::interrupt(),
         SignalKind::terminate(),
         SignalKind::hangup(),
     ] {
+        let _context = runtime.enter();
         let mut signals = signal(kind)?;
         let stop = stop.clone();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             signals.recv().await;
             stop.stop();
             // Who asks twice does not want to wait for farewells.
@@ -120,6 +125,9 @@ fn spawn_signals(stop: &Stop) -> std::io::Result<()> {
             std::process::exit(CloseCode::StoppedByUser.exit_code().into());
         });
     }
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
     Ok(())
 }
 

@@ -1,9 +1,10 @@
-//! Terminals of a technician. Each has three threads, for what blocks: its output, its input, its program's end.
+//! Terminals of a technician. Each has two tasks, for its output and for what it does not take at once of what is typed,
+//! and a thread that waits for its program's end.
 
 mod credit;
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -15,16 +16,19 @@ use sightline_ends::content::{ShellInput, ShellOutput};
 use sightline_ends::session::AgentSays;
 use sightline_program::clock::unix_ms;
 use sightline_protocol::id::Lane;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::beside::Says;
-use crate::platform::pty::{self, Program, Pty, Start};
+use crate::platform::pty::{self, Master, Program, Pty, Start};
 use crate::pure::term;
 use credit::{Credit, SETTLED};
 
 /// Terminals open at a time.
 const OPEN: usize = 8;
-/// Bytes of output read at a time.
-const CHUNK: usize = 16 * 1024;
+/// Bytes of output read at a time: what the kernel holds of it.
+const CHUNK: usize = 64 * 1024;
 /// Bytes of input that may wait for a program that does not read: a large paste.
 const WAITING: usize = 1 << 20;
 
@@ -37,9 +41,12 @@ pub enum ShellEvent {
 
 struct Terminal {
     pty: Pty,
-    input: Sender<Vec<u8>>,
+    master: Arc<AsyncFd<Master>>,
+    /// What the program did not take at once.
+    input: mpsc::UnboundedSender<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
     credit: Arc<Credit>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 /// All terminals of a session. Dropping it hangs up on all of them.
@@ -139,33 +146,34 @@ impl Shells {
                 program: pty.program.clone(),
             },
         );
-        let (input, typed) = channel();
+        let master = Arc::new(ends.master);
+        // Bounded by WAITING.
+        let (input, typed) = mpsc::unbounded_channel();
         let waiting = Arc::<AtomicUsize>::default();
         let credit = Arc::<Credit>::default();
         let (read_all, all_read) = channel();
         let output = Output {
-            from: ends.output,
+            from: Arc::clone(&master),
             credit: Arc::clone(&credit),
             says: self.says.clone(),
             lane,
             grant,
             _read_all: read_all,
         };
-        let counted = Arc::clone(&waiting);
-        let writer = ends.input;
-        spawn("shell-output", move || output.run())?;
-        spawn("shell-input", move || write(writer, &typed, &counted))?;
         let (says, patience) = (self.says.clone(), Arc::clone(&credit));
         spawn("shell-end", move || {
             let code = wait(ends.program, &all_read, &patience);
             let exited = ShellOutput::Exited { code };
             let _ = says.blocking_send(AgentSays::Shell(lane, exited));
         })?;
+        let write = write(Arc::clone(&master), typed, Arc::clone(&waiting));
         let terminal = Terminal {
             pty,
+            master,
             input,
             waiting,
             credit,
+            tasks: [tokio::spawn(output.run()), tokio::spawn(write)],
         };
         self.open.insert(lane, terminal);
         Ok(())
@@ -174,6 +182,10 @@ impl Shells {
     fn typed(&mut self, lane: Lane, bytes: Vec<u8>) {
         let Some(terminal) = self.open.get(&lane) else {
             return; // it has just ended
+        };
+        let bytes = match terminal.give(&bytes) {
+            taken if taken == bytes.len() => return,
+            taken => bytes[taken..].to_vec(),
         };
         let before = terminal.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
         if before + bytes.len() > WAITING {
@@ -188,9 +200,21 @@ impl Shells {
     }
 }
 
+impl Terminal {
+    /// Types it at once, if nothing waits; how much of it was taken.
+    fn give(&self, bytes: &[u8]) -> usize {
+        match self.waiting.load(Ordering::Relaxed) {
+            0 => self.master.get_ref().give(bytes).unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         self.credit.close();
+        // They hold the terminal open.
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -202,7 +226,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), String> 
 }
 
 struct Output {
-    from: pty::Output,
+    from: Arc<AsyncFd<Master>>,
     credit: Arc<Credit>,
     says: Says,
     lane: Lane,
@@ -212,12 +236,11 @@ struct Output {
 }
 
 impl Output {
-    fn run(mut self) {
+    async fn run(self) {
         let mut buffer = vec![0; CHUNK];
-        while let Some(room) = self.credit.wait() {
+        while let Some(room) = self.credit.wait().await {
             let room = room.min(CHUNK);
-            let count = match self.from.take(&mut buffer[..room]) {
-                // EIO: nobody has the terminal open any more.
+            let count = match take(&self.from, &mut buffer[..room]).await {
                 Ok(0) | Err(_) => return,
                 Ok(count) => count,
             };
@@ -227,7 +250,7 @@ impl Output {
             }
             self.credit.sent(count);
             let data = ShellOutput::Data(buffer[..count].to_vec());
-            let said = self.says.blocking_send(AgentSays::Shell(self.lane, data));
+            let said = self.says.send(AgentSays::Shell(self.lane, data)).await;
             if said.is_err() {
                 return;
             }
@@ -235,13 +258,33 @@ impl Output {
     }
 }
 
-fn write(mut to: Box<dyn Write + Send>, typed: &Receiver<Vec<u8>>, waiting: &AtomicUsize) {
-    while let Ok(bytes) = typed.recv() {
-        let written = to.write_all(&bytes).and_then(|()| to.flush());
-        waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
-        if written.is_err() {
-            return;
+async fn take(from: &AsyncFd<Master>, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        let mut ready = from.readable().await?;
+        if let Ok(taken) = ready.try_io(|from| from.get_ref().take(buffer)) {
+            return taken;
         }
+    }
+}
+
+async fn write(
+    to: Arc<AsyncFd<Master>>,
+    mut typed: mpsc::UnboundedReceiver<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+) {
+    while let Some(bytes) = typed.recv().await {
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let Ok(mut ready) = to.writable().await else {
+                return;
+            };
+            match ready.try_io(|to| to.get_ref().give(rest)) {
+                Ok(Ok(given)) => rest = &rest[given..],
+                Ok(Err(_)) => return,
+                Err(_) => {}
+            }
+        }
+        waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
     }
 }
 

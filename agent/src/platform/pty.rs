@@ -1,13 +1,15 @@
 //! Terminals for a technician who may run commands: the user's login shell, as the user.
 
-use std::io::{Read, Write};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
 use portable_pty::{Child, ChildKiller, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use sightline_ends::consent::{Grant, kind};
+use tokio::io::unix::AsyncFd;
 
 /// What runs in a terminal.
 pub struct Start<'a> {
@@ -28,43 +30,45 @@ pub struct Pty {
     pub program: String,
 }
 
-/// Its parts that may block, each for a thread of its own.
+/// What is read and written beside it.
 pub struct Ends {
-    pub output: Output,
-    pub input: Box<dyn Write + Send>,
+    pub master: AsyncFd<Master>,
     pub program: Program,
 }
 
-/// What the program writes.
-pub struct Output {
-    from: Box<dyn Read + Send>,
-    /// The terminal's own descriptor, which `from` is a copy of: to ask whether more is there.
-    fd: Option<OwnedFd>,
+/// The end of the terminal at which a person would sit. Neither reading nor writing waits: whoever has to waits for the
+/// descriptor.
+pub struct Master(OwnedFd);
+
+impl AsRawFd for Master {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
 }
 
-impl Output {
-    /// Waits for output and takes what is there, as far as it fits; nothing at the terminal's end. The kernel gives out
-    /// 4 KB at a time: a long output would become four times as many records.
-    pub fn take(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let mut count = self.from.read(buffer)?;
-        while count > 0 && count < buffer.len() && self.has_more() {
-            match self.from.read(&mut buffer[count..]) {
-                Ok(more @ 1..) => count += more,
-                // What was read is said first; the end is found again.
-                _ => break,
+impl Master {
+    /// Takes what the program wrote, as far as it fits; nothing at the terminal's end. The kernel gives out 4 KB at a time:
+    /// a long output would become many times as many records.
+    pub fn take(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut count = 0;
+        while count < buffer.len() {
+            match rustix::io::read(&self.0, &mut buffer[count..]) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                Err(Errno::INTR) => {}
+                // What was read is said first; the end, or that there is no more, is found again.
+                Err(_) if count > 0 => break,
+                // Nobody has the terminal open any more.
+                Err(Errno::IO) => break,
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(count)
     }
 
-    fn has_more(&self) -> bool {
-        let Some(fd) = &self.fd else { return false };
-        let mut fds = [PollFd::new(fd, PollFlags::IN)];
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::IN)
+    /// Types as much of this as the terminal takes now.
+    pub fn give(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(&self.0, bytes)?)
     }
 }
 
@@ -80,7 +84,7 @@ fn size(columns: u16, rows: u16) -> PtySize {
     }
 }
 
-/// Starts a terminal; an error says why not, in words for a person.
+/// Starts a terminal, within the runtime that is to wait for it; an error says why not, in words for a person.
 pub fn open(_allowed: &Grant<kind::Shell>, start: &Start<'_>) -> Result<(Pty, Ends), String> {
     let words = |what: &str| {
         let what = what.to_owned();
@@ -94,14 +98,9 @@ pub fn open(_allowed: &Grant<kind::Shell>, start: &Start<'_>) -> Result<(Pty, En
         .slave
         .spawn_command(command(&shell, start))
         .map_err(words("the shell does not start"))?;
-    let output = pair.master.try_clone_reader();
-    let input = pair.master.take_writer();
     let ends = Ends {
-        output: Output {
-            from: output.map_err(words("the terminal cannot be read"))?,
-            fd: copy(&*pair.master),
-        },
-        input: input.map_err(words("the terminal cannot be written"))?,
+        master: watched(&*pair.master)
+            .map_err(|error| format!("the terminal is of no use: {error}"))?,
         program: Program(child),
     };
     let pty = Pty {
@@ -112,13 +111,16 @@ pub fn open(_allowed: &Grant<kind::Shell>, start: &Start<'_>) -> Result<(Pty, En
     Ok((pty, ends))
 }
 
-/// A copy of the terminal's descriptor.
+/// Its descriptor, which waits no more and is waited for.
 #[allow(unsafe_code)]
-fn copy(master: &dyn MasterPty) -> Option<OwnedFd> {
-    let fd = master.as_raw_fd()?;
+fn watched(master: &dyn MasterPty) -> io::Result<AsyncFd<Master>> {
+    let fd = master.as_raw_fd().ok_or(io::ErrorKind::Unsupported)?;
     // SAFETY: the descriptor belongs to `master`, which outlives this borrow.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    fd.try_clone_to_owned().ok()
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?;
+    let flags = rustix::fs::fcntl_getfl(&fd)?;
+    rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
+    // SAFETY: `Master` owns the descriptor, and neither closes nor changes it before it is dropped.
+    Ok(unsafe { AsyncFd::register(Master(fd)) }?)
 }
 
 fn command(shell: &str, start: &Start<'_>) -> CommandBuilder {

@@ -1,7 +1,9 @@
 //! How much of a terminal's output may be under way: the rest waits in the kernel, where Ctrl-C still discards it.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 /// What may be on its way to the technician's eyes is what they took in so long: Ctrl-C has no more output before it.
 const AHEAD: Duration = Duration::from_millis(250);
@@ -27,10 +29,10 @@ struct State {
     last_sent: Option<Instant>,
 }
 
-/// Shared by the thread that reads and the loop that hears of acknowledgements.
+/// Shared by the task that reads and the loop that hears of acknowledgements.
 pub struct Credit {
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Notify,
 }
 
 impl Default for Credit {
@@ -46,7 +48,7 @@ impl Default for Credit {
         };
         Credit {
             state: Mutex::new(state),
-            changed: Condvar::new(),
+            changed: Notify::new(),
         }
     }
 }
@@ -79,17 +81,20 @@ impl Credit {
     }
 
     /// Waits for room and says how much there is; `None` when the terminal is closed.
-    pub fn wait(&self) -> Option<usize> {
-        let mut state = self.lock();
-        while !state.closed && state.room() == 0 {
-            state.waiting = true;
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+    pub async fn wait(&self) -> Option<usize> {
+        loop {
+            match self.room()? {
+                0 => self.changed.notified().await,
+                room => return Some(room),
+            }
         }
-        state.waiting = false;
-        (!state.closed).then(|| state.room() as usize)
+    }
+
+    fn room(&self) -> Option<usize> {
+        let mut state = self.lock();
+        let room = state.room() as usize;
+        state.waiting = room == 0;
+        (!state.closed).then_some(room)
     }
 
     pub fn sent(&self, bytes: usize) {
@@ -103,12 +108,12 @@ impl Credit {
         let mut state = self.lock();
         state.seen = bytes.clamp(state.seen, state.sent);
         state.measure(now);
-        self.changed.notify_all();
+        self.changed.notify_one();
     }
 
     pub fn close(&self) {
         self.lock().closed = true;
-        self.changed.notify_all();
+        self.changed.notify_one();
     }
 
     /// Nothing is held up, and nothing was said for [`SETTLED`].
@@ -126,14 +131,14 @@ mod tests {
     #[test]
     fn no_claim_makes_more_room_than_was_used() {
         let (credit, now) = (Credit::default(), Instant::now());
-        assert_eq!(credit.wait(), Some(FIRST as usize));
+        assert_eq!(credit.room(), Some(FIRST as usize));
         credit.sent(1_000);
         credit.seen(u64::MAX, now);
-        assert_eq!(credit.wait(), Some(FIRST as usize));
+        assert_eq!(credit.room(), Some(FIRST as usize));
         credit.seen(0, now);
-        assert_eq!(credit.wait(), Some(FIRST as usize), "nothing is taken back");
+        assert_eq!(credit.room(), Some(FIRST as usize), "nothing is taken back");
         credit.close();
-        assert_eq!(credit.wait(), None);
+        assert_eq!(credit.room(), None);
     }
 
     /// `rate` bytes a second are taken for two seconds while the program would write more.
