@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::program::built;
@@ -29,7 +29,7 @@ pub struct Glass {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
 }
 
 fn non_zero(number: u16) -> NonZeroU16 {
@@ -70,13 +70,14 @@ impl Glass {
         }
         let child = pair.slave.spawn_command(command)?;
         drop(pair.slave);
-        let seen = Arc::new(Mutex::new(Seen {
+        let seen = Mutex::new(Seen {
             screen: vt100::Parser::new(non_zero(rows), non_zero(columns), 0),
             bytes: Vec::new(),
             count: 0,
             only_count: false,
             ended: false,
-        }));
+        });
+        let seen = Arc::new((seen, Condvar::new()));
         watch(pair.master.try_clone_reader()?, Arc::clone(&seen));
         Ok(Glass {
             child,
@@ -87,7 +88,15 @@ impl Glass {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, without looking again and again, until more than so many bytes reached the terminal; false if it takes too long.
+    pub fn wait_more(&self, than: usize, within: Duration) -> bool {
+        let waits = |seen: &mut Seen| seen.count <= than && !seen.ended;
+        let waited = self.seen.1.wait_timeout_while(self.seen(), within, waits);
+        let (seen, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        seen.count > than
     }
 
     /// Types as a person does.
@@ -128,6 +137,38 @@ impl Glass {
         self.seen().screen.screen().alternate_screen()
     }
 
+    /// Whether the terminal tells the program what the mouse does, and in the numbers of today (1006).
+    pub fn tells_mouse(&self) -> bool {
+        let seen = self.seen();
+        let screen = seen.screen.screen();
+        screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None
+            && screen.mouse_protocol_encoding() == vt100::MouseProtocolEncoding::Sgr
+    }
+
+    /// Whether anything that a program switched is still so: its screen, the mouse, the pasted text, the cursor, the keys.
+    pub fn is_switched(&self) -> bool {
+        let seen = self.seen();
+        let screen = seen.screen.screen();
+        screen.alternate_screen()
+            || screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None
+            || screen.mouse_protocol_encoding() != vt100::MouseProtocolEncoding::Default
+            || screen.bracketed_paste()
+            || screen.hide_cursor()
+            || screen.application_cursor()
+            || screen.application_keypad()
+    }
+
+    /// A click of the left button on this cell, as a terminal tells it; cells count from 1.
+    pub fn click(&mut self, column: u16, row: u16) -> anyhow::Result<()> {
+        self.keys(&format!("\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m"))
+    }
+
+    /// A line of the screen, counted from 1.
+    pub fn line(&self, row: usize) -> String {
+        let text = self.text();
+        text.lines().nth(row - 1).unwrap_or_default().to_owned()
+    }
+
     pub fn wait(&self, text: &str, within: Duration) -> anyhow::Result<()> {
         self.until(&format!("'{text}'"), within, |glass| {
             glass.text().contains(text)
@@ -150,6 +191,16 @@ impl Glass {
         Ok(())
     }
 
+    /// Sends a signal, such as `Signal::TERM`.
+    pub fn signal(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
+        let pid = self.child.process_id().map(|pid| pid as i32);
+        let pid = pid.and_then(rustix::process::Pid::from_raw);
+        Ok(rustix::process::kill_process(
+            pid.context("no such process")?,
+            signal,
+        )?)
+    }
+
     /// Waits for the program's end; all that it wrote is on the screen then.
     pub fn exit_code(&mut self, within: Duration) -> anyhow::Result<u32> {
         let deadline = Instant::now() + within;
@@ -167,19 +218,22 @@ impl Glass {
     }
 }
 
-fn watch(mut from: Box<dyn Read + Send>, seen: Arc<Mutex<Seen>>) {
+fn watch(mut from: Box<dyn Read + Send>, seen: Arc<(Mutex<Seen>, Condvar)>) {
     std::thread::spawn(move || {
         let mut buffer = [0; 16 * 1024];
+        let lock = || seen.0.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.count += count;
-            if seen.only_count {
-                continue;
+            let mut now = lock();
+            now.count += count;
+            if !now.only_count {
+                now.screen.process(&buffer[..count]);
+                now.bytes.extend_from_slice(&buffer[..count]);
             }
-            seen.screen.process(&buffer[..count]);
-            seen.bytes.extend_from_slice(&buffer[..count]);
+            drop(now);
+            seen.1.notify_all();
         }
-        seen.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        lock().ended = true;
+        seen.1.notify_all();
     });
 }
 

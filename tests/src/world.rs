@@ -296,6 +296,12 @@ impl World {
         Glass::start("sightline", &os(args), &environment)
     }
 
+    /// Another program there, which may start such commands.
+    pub fn glass_of(&self, program: &Path, args: &[&str]) -> anyhow::Result<Glass> {
+        let environment = [("XDG_RUNTIME_DIR", &*self.runtime_dir()?)];
+        Glass::program(program, &os(args), &environment)
+    }
+
     /// Agent and viewer in a running session, everything allowed.
     pub fn session(
         &mut self,

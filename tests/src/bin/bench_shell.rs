@@ -1,7 +1,9 @@
-//! Terminals: from a key to its echo, and how fast a long output comes; OpenSSH beside, on the same computer.
+//! Terminals: from a key to its echo, how fast a long output comes, and how soon Ctrl-C ends one; OpenSSH beside, on the
+//! same computer.
 //!
 //! `bench_shell [--presses N] [--megabytes N]`. On the loopback the line costs nothing, so that the difference is what the
-//! programs cost. Ours seals, records and passes a relay; ssh does neither.
+//! programs cost. Ours seals, records and passes a relay; ssh does none of that. The honest limit is ssh through a jump
+//! host (`ssh -J`): there as many programs lie between the key and its echo, and all of it is ciphered twice, too.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use sightline_tests::display::Display;
 use sightline_tests::glass::Glass;
-use sightline_tests::measure::{Samples, conclude, load, option, print_table};
+use sightline_tests::measure::{Samples, conclude, load, ms, option, print_table};
 use sightline_tests::program::Kept;
 use sightline_tests::world::{SOON, Setting, World};
 
@@ -21,13 +23,19 @@ const MEGABYTES: u64 = 100;
 const PAUSE: Duration = Duration::from_millis(15);
 /// For the long output.
 const LONG: Duration = Duration::from_secs(120);
-/// The echo may take so much longer than ssh's, in tenths: at most 1.2 times, on a line whose round trip is this.
+/// How long a flood runs before Ctrl-C: everything that can wait somewhere is full by then.
+const FLOOD: Duration = Duration::from_secs(1);
+/// Floods that are ended, each in a terminal of its own.
+const FLOODS: usize = 5;
+/// On a line with this round trip the echo may take 1.2 times as long as ssh's.
 const LINE: Duration = Duration::from_millis(30);
 
 struct Measured {
     name: &'static str,
     echo: Samples,
     megabytes_a_second: f64,
+    /// From Ctrl-C to the program's end.
+    ctrl_c: Samples,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -38,15 +46,34 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let long = folder.path().join("long.txt");
     std::fs::write(&long, text(megabytes))?;
-    let (_relay, ours) = sightline(presses, &long)?;
-    let ssh = ssh(folder.path(), presses, &long)?;
-    let rows: Vec<Vec<String>> = [&ours, &ssh].into_iter().map(row).collect();
+    let bench = Bench { presses, long };
+    let ssh = OpenSsh::start(folder.path())?;
+    let (_world, ours) = sightline(&bench)?;
+    let direct = bench.measure("OpenSSH", |command| ssh.run(&[], command))?;
+    let jump = bench.measure("OpenSSH -J", |command| ssh.run(&["-J", "between"], command))?;
+    let rows: Vec<Vec<String>> = [&ours, &direct, &jump].into_iter().map(row).collect();
     let title = format!(
         "Terminal, loopback, {presses} keys, {megabytes} MB (load {})",
         load()
     );
-    print_table(&title, &["", "echo p50", "p95", "MB/s"], &rows);
-    let (a, b) = (ours.echo.percentile(50), ssh.echo.percentile(50));
+    let head = ["", "echo p50", "p95", "MB/s", "Ctrl-C p50", "longest"];
+    print_table(&title, &head, &rows);
+    conclude_echo(&ours, &direct, &jump);
+    conclude_output(&ours, &direct, &jump);
+    let longest = ours.ctrl_c.percentile(100);
+    conclude(
+        "terminal: Ctrl-C ends a flood, longest, ms",
+        &ms(longest),
+        "250",
+        &format!("ssh {}", ms(direct.ctrl_c.percentile(100))),
+        longest <= Duration::from_millis(250),
+    );
+    Ok(())
+}
+
+fn conclude_echo(ours: &Measured, direct: &Measured, jump: &Measured) {
+    let p50 = |measured: &Measured| measured.echo.percentile(50);
+    let (a, b, c) = (p50(ours), p50(direct), p50(jump));
     let ratio = (a + LINE).as_secs_f64() / (b + LINE).as_secs_f64();
     conclude(
         "terminal: echo on a line of 30 ms, × ssh",
@@ -59,15 +86,27 @@ fn main() -> anyhow::Result<()> {
         ),
         ratio <= 1.2,
     );
-    let share = ours.megabytes_a_second / ssh.megabytes_a_second;
+    let ratio = a.as_secs_f64() / c.as_secs_f64();
     conclude(
-        "terminal: long output, × ssh",
-        &format!("{share:.2}"),
-        "1",
-        &format!("ssh {:.0} MB/s", ssh.megabytes_a_second),
-        share >= 1.0,
+        "terminal: echo without a line, × ssh -J",
+        &format!("{ratio:.2}"),
+        "1.20",
+        &format!("ssh -J {} µs", c.as_micros()),
+        ratio <= 1.2,
     );
-    Ok(())
+}
+
+fn conclude_output(ours: &Measured, direct: &Measured, jump: &Measured) {
+    for (what, beside) in [("ssh", direct), ("ssh -J", jump)] {
+        let share = ours.megabytes_a_second / beside.megabytes_a_second;
+        conclude(
+            &format!("terminal: long output, × {what}"),
+            &format!("{share:.2}"),
+            "1",
+            &format!("{what} {:.0} MB/s", beside.megabytes_a_second),
+            share >= 1.0,
+        );
+    }
 }
 
 fn row(measured: &Measured) -> Vec<String> {
@@ -77,6 +116,8 @@ fn row(measured: &Measured) -> Vec<String> {
         us(50),
         us(95),
         format!("{:.0}", measured.megabytes_a_second),
+        ms(measured.ctrl_c.percentile(50)),
+        ms(measured.ctrl_c.percentile(100)),
     ]
 }
 
@@ -87,7 +128,7 @@ fn text(megabytes: u64) -> String {
     line.repeat((megabytes * 1_000_000) as usize / line.len())
 }
 
-fn sightline(presses: u64, long: &Path) -> anyhow::Result<(World, Measured)> {
+fn sightline(bench: &Bench) -> anyhow::Result<(World, Measured)> {
     let setting = Setting {
         tier: Some(3),
         ..Setting::default()
@@ -95,36 +136,69 @@ fn sightline(presses: u64, long: &Path) -> anyhow::Result<(World, Measured)> {
     let mut world = World::with(setting)?;
     let user = Display::start(640, 480)?;
     let (_agent, _holder) = world.held(&user, &["--ask", "shell"])?;
-    let measured = measure("Sightline", presses, long, |command| {
+    let measured = bench.measure("Sightline", |command| {
         world.glass(&["shell", "--", command])
     })?;
     Ok((world, measured))
 }
 
-/// A server of OpenSSH for this run, with keys of its own.
-fn ssh(folder: &Path, presses: u64, long: &Path) -> anyhow::Result<Measured> {
-    let at = |name: &str| folder.join(name).display().to_string();
-    for key in ["host", "person"] {
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-f", &at(key)])
-            .status()
-            .context("no ssh-keygen: ./scripts/setup.sh bench")?;
-        anyhow::ensure!(made.success(), "ssh-keygen failed");
+/// Two servers of OpenSSH for this run, with keys of their own: one to go to, and one to go through.
+struct OpenSsh {
+    config: PathBuf,
+    _servers: [Kept; 2],
+}
+
+impl OpenSsh {
+    fn start(folder: &Path) -> anyhow::Result<OpenSsh> {
+        let at = |name: &str| folder.join(name).display().to_string();
+        for key in ["host", "person"] {
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f", &at(key)])
+                .status()
+                .context("no ssh-keygen: ./scripts/setup.sh bench")?;
+            anyhow::ensure!(made.success(), "ssh-keygen failed");
+        }
+        std::fs::copy(folder.join("person.pub"), folder.join("authorized"))?;
+        let (there, there_port) = server(folder, "there")?;
+        let (between, between_port) = server(folder, "between")?;
+        let config = folder.join("ssh_config");
+        let client = format!(
+            "Host there\n Port {there_port}\nHost between\n Port {between_port}\nHost *\n HostName 127.0.0.1\n \
+             IdentityFile {}\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n",
+            at("person"),
+        );
+        std::fs::write(&config, client)?;
+        Ok(OpenSsh {
+            config,
+            _servers: [there, between],
+        })
     }
-    std::fs::copy(folder.join("person.pub"), folder.join("authorized"))?;
+
+    /// `ssh` in a terminal, which runs this command.
+    fn run(&self, options: &[&str], command: &str) -> anyhow::Result<Glass> {
+        let config = self.config.display().to_string();
+        let args = [&["-tt", "-F", &config], options, &["there", command]].concat();
+        let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
+        Glass::program(&PathBuf::from("ssh"), &args, &[])
+    }
+}
+
+fn server(folder: &Path, name: &str) -> anyhow::Result<(Kept, u16)> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?
         .local_addr()?
         .port();
+    let at = |name: &str| folder.join(name).display().to_string();
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\n",
         at("host"),
         at("authorized"),
     );
-    std::fs::write(folder.join("sshd_config"), config)?;
+    let file = at(&format!("{name}.sshd_config"));
+    std::fs::write(&file, config)?;
     let _ = std::fs::create_dir_all("/run/sshd");
-    let _server = Kept::spawn(
+    let server = Kept::spawn(
         Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f", &at("sshd_config")])
+            .args(["-D", "-e", "-f", &file])
             .stderr(Stdio::null()),
     )?;
     let until = Instant::now() + SOON;
@@ -132,55 +206,61 @@ fn ssh(folder: &Path, presses: u64, long: &Path) -> anyhow::Result<Measured> {
         anyhow::ensure!(Instant::now() < until, "sshd does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let (port, identity) = (port.to_string(), at("person"));
-    measure("OpenSSH", presses, long, |command| {
-        let args = [
-            "-tt",
-            "-p",
-            &port,
-            "-i",
-            &identity,
-            "-oStrictHostKeyChecking=no",
-            "-oUserKnownHostsFile=/dev/null",
-            "-oLogLevel=ERROR",
-            "127.0.0.1",
-            command,
-        ];
-        let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
-        Glass::program(&PathBuf::from("ssh"), &args, &[])
-    })
+    Ok((server, port))
 }
 
-fn measure(
-    name: &'static str,
+struct Bench {
     presses: u64,
-    long: &Path,
-    run: impl Fn(&str) -> anyhow::Result<Glass>,
-) -> anyhow::Result<Measured> {
-    let mut glass = run("stty raw -echo; echo ready; exec cat")?;
-    glass.wait("ready", SOON)?;
-    let mut echo = Samples::default();
-    for press in 0..presses {
-        std::thread::sleep(PAUSE);
-        let before = glass.count();
-        let pressed = Instant::now();
-        glass.keys(if press % 2 == 0 { "x" } else { "\x08" })?;
-        while glass.count() == before {
-            anyhow::ensure!(pressed.elapsed() < SOON, "a key of {name} has no echo");
-            std::thread::sleep(Duration::from_micros(20));
+    long: PathBuf,
+}
+
+impl Bench {
+    fn measure(
+        &self,
+        name: &'static str,
+        run: impl Fn(&str) -> anyhow::Result<Glass>,
+    ) -> anyhow::Result<Measured> {
+        let glass = run("stty raw -echo; echo ready; exec cat")?;
+        let echo = self.echo(glass).context(name)?;
+        let bytes = std::fs::metadata(&self.long)?.len() as f64;
+        let started = Instant::now();
+        let mut glass = run(&format!("cat {}", self.long.display()))?;
+        glass.only_count();
+        glass.exit_code(LONG)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let mut ctrl_c = Samples::default();
+        for _ in 0..FLOODS {
+            ctrl_c.add(interrupted(run("exec yes flood")?)?);
         }
-        echo.add(pressed.elapsed());
+        Ok(Measured {
+            name,
+            echo,
+            megabytes_a_second: bytes / 1e6 / seconds,
+            ctrl_c,
+        })
     }
-    drop(glass);
-    let bytes = std::fs::metadata(long)?.len() as f64;
-    let started = Instant::now();
-    let mut glass = run(&format!("cat {}", long.display()))?;
+
+    fn echo(&self, mut glass: Glass) -> anyhow::Result<Samples> {
+        glass.wait("ready", SOON)?;
+        let mut echo = Samples::default();
+        for press in 0..self.presses {
+            std::thread::sleep(PAUSE);
+            let before = glass.count();
+            let pressed = Instant::now();
+            glass.keys(if press % 2 == 0 { "x" } else { "\x08" })?;
+            anyhow::ensure!(glass.wait_more(before, SOON), "a key has no echo");
+            echo.add(pressed.elapsed());
+        }
+        Ok(echo)
+    }
+}
+
+fn interrupted(mut glass: Glass) -> anyhow::Result<Duration> {
+    glass.wait("flood", SOON)?;
     glass.only_count();
+    std::thread::sleep(FLOOD);
+    let pressed = Instant::now();
+    glass.keys("\x03")?;
     glass.exit_code(LONG)?;
-    let seconds = started.elapsed().as_secs_f64();
-    Ok(Measured {
-        name,
-        echo,
-        megabytes_a_second: bytes / 1e6 / seconds,
-    })
+    Ok(pressed.elapsed())
 }
