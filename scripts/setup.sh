@@ -8,7 +8,7 @@ libxcb1-dev libxcb-shm0-dev libxcb-randr0-dev libxkbcommon-dev
 libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2 libx11-xcb1
 strace xvfb xterm openbox x11-apps x11-utils x11-xserver-utils x11-xkb-utils xkb-data xauth xdotool xclip imagemagick
 tigervnc-standalone-server tigervnc-tools
-fonts-dejavu-core ffmpeg vim-tiny procps
+fonts-dejavu-core ffmpeg vim tmux procps
 python3 python3-cryptography
 "
 

@@ -1,5 +1,6 @@
 //! Terminals on the user's computer.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sightline_tests::display::Display;
@@ -98,6 +99,178 @@ fn full_screen_programs_work_and_a_terminal_is_left_and_found_again() -> anyhow:
     Ok(())
 }
 
+/// vim without anybody's configuration, with the mouse.
+fn edit(glass: &mut Glass, file: &Path) -> anyhow::Result<()> {
+    let file = file.display();
+    glass.keys(&format!("vim -Nu NONE -c 'set mouse=a' {file}\r"))?;
+    glass.until("the editor with the mouse", SOON, |glass| {
+        glass.is_full_screen() && glass.tells_mouse()
+    })
+}
+
+#[test]
+fn the_mouse_works_in_vim_and_a_larger_window_too() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("lines.txt");
+    let lines: Vec<String> = (1..=40).map(|n| format!("line number {n}")).collect();
+    std::fs::write(&file, lines.join("\n") + "\n")?;
+    let mut glass = plain_shell(&mut scene)?;
+    edit(&mut glass, &file)?;
+    glass.wait("line number 29", SOON)?;
+    glass.click(6, 3)?;
+    glass.keys("iCLICKED \x1b")?;
+    glass.wait("line CLICKED number 3", SOON)?;
+    // From here to there, with the button held.
+    glass.keys("\x1b[<0;1;5M\x1b[<32;6;5M\x1b[<0;6;5m")?;
+    glass.wait("VISUAL", SOON)?;
+    glass.keys("d")?;
+    glass.until("what was dragged over is gone", SOON, |glass| {
+        glass.line(5) == "umber 5"
+    })?;
+    glass.keys("\x1b[<65;5;5M\x1b[<65;5;5M")?;
+    glass.until("the wheel turns", SOON, |glass| {
+        glass.line(1) == "line number 7"
+    })?;
+    glass.resize(100, 36)?;
+    glass.until("the larger screen is filled", SOON, |glass| {
+        glass.text().contains("line number 40") && glass.line(1).contains("line")
+    })?;
+    glass.keys(":wq\r")?;
+    glass.until("the terminal is as before", SOON, |glass| {
+        !glass.tells_mouse() && glass.text().contains("ready>")
+    })?;
+    let saved = std::fs::read_to_string(&file)?;
+    assert!(saved.contains("line CLICKED number 3\n") && saved.contains("\number 5\n"));
+    glass.keys("exit\r")?;
+    assert_eq!(glass.exit_code(SOON)?, 0);
+    assert!(!glass.is_switched());
+    Ok(())
+}
+
+#[test]
+fn the_mouse_works_in_tmux_and_it_follows_the_window() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let mut glass = plain_shell(&mut scene)?;
+    let folder = tempfile::tempdir()?;
+    let socket = folder.path().join("socket").display().to_string();
+    let config = folder.path().join("tmux.conf");
+    std::fs::write(
+        &config,
+        "set -g mouse on\nset -g default-command \"PS1='pane> ' bash --norc --noprofile -i\"\nset -g status-left 'below '\n",
+    )?;
+    let tmux = format!("tmux -S {socket} -f {}", config.display());
+    glass.keys(&format!("{tmux} new-session \\; split-window -h\r"))?;
+    glass.until("two panes with the mouse", SOON, |glass| {
+        glass.tells_mouse() && glass.line(1).matches("pane>").count() == 2
+    })?;
+    assert!(glass.line(30).starts_with("below"));
+    glass.keys("echo right\r")?;
+    glass.until("what is typed goes right", SOON, |glass| {
+        glass.line(2).find("right").is_some_and(|at| at > 40)
+    })?;
+    glass.click(10, 5)?;
+    glass.keys("echo left\r")?;
+    glass.until("after a click it goes left", SOON, |glass| {
+        glass.line(2).starts_with("left")
+    })?;
+    glass.resize(120, 40)?;
+    glass.until("the foot is at the new foot", SOON, |glass| {
+        glass.line(40).starts_with("below") && glass.text().contains("pane>")
+    })?;
+    glass.keys("stty size\r")?;
+    glass.until("a pane has its new size", SOON, |glass| {
+        glass.text().lines().any(|line| line.starts_with("39 "))
+    })?;
+    glass.keys("\x02d")?;
+    glass.wait("[detached", SOON)?;
+    assert!(!glass.tells_mouse());
+    glass.keys(&format!("{tmux} kill-server; exit\r"))?;
+    assert_eq!(glass.exit_code(SOON)?, 0);
+    assert!(!glass.is_switched());
+    Ok(())
+}
+
+#[test]
+fn top_draws_itself_anew_in_every_size() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let mut glass = plain_shell(&mut scene)?;
+    glass.keys("HOME=/nonexistent top -d 0.5\r")?;
+    let rows = |glass: &Glass| {
+        let text = glass.text();
+        let below = text.lines().skip_while(|line| !line.contains("PID USER"));
+        below.skip(1).filter(|line| !line.trim().is_empty()).count()
+    };
+    glass.until("the list", SOON, |glass| {
+        glass.line(1).starts_with("top -") && rows(glass) > 3
+    })?;
+    glass.resize(100, 12)?;
+    glass.until("a short list", SOON, |glass| {
+        glass.line(1).starts_with("top -") && (1..=5).contains(&rows(glass))
+    })?;
+    let clock = glass.line(1);
+    glass.until("time goes on", SOON, |glass| {
+        glass.line(1).starts_with("top -") && glass.line(1) != clock
+    })?;
+    glass.keys("q")?;
+    glass.wait("ready>", SOON)?;
+    glass.keys("exit\r")?;
+    assert_eq!(glass.exit_code(SOON)?, 0);
+    assert!(!glass.is_switched());
+    Ok(())
+}
+
+#[test]
+fn the_technicians_terminal_is_put_back_however_it_ends() -> anyhow::Result<()> {
+    let mut scene = scene("view,shell")?;
+    let folder = tempfile::tempdir()?;
+    let mut glass = plain_shell(&mut scene)?;
+    edit(&mut glass, &folder.path().join("note.txt"))?;
+    glass.keys("\r~d")?;
+    assert_eq!(glass.exit_code(SOON)?, 0, "it was left");
+    assert!(!glass.is_switched());
+
+    let mut again = shell(&mut scene, &["--attach"])?;
+    again.until("the editor and the mouse again", SOON, |glass| {
+        glass.is_full_screen() && glass.tells_mouse()
+    })?;
+    again.signal(rustix::process::Signal::TERM)?;
+    assert_eq!(again.exit_code(SOON)?, 128 + 15);
+    assert!(!again.is_switched());
+
+    let mut taken_over = shell(&mut scene, &["--attach"])?;
+    taken_over.until("the mouse", SOON, Glass::tells_mouse)?;
+    let mut cut = shell(&mut scene, &["--attach", "1"])?;
+    assert_eq!(taken_over.exit_code(SOON)?, 1);
+    assert!(!taken_over.is_switched());
+
+    cut.until("the mouse", SOON, Glass::tells_mouse)?;
+    scene.holder.process.signal(rustix::process::Signal::KILL)?;
+    assert_eq!(cut.exit_code(SOON)?, 1);
+    assert!(!cut.is_switched());
+    Ok(())
+}
+
+/// A terminal goes on telling of the mouse until it has read that it need not.
+#[test]
+fn what_the_mouse_did_last_is_not_taken_for_typed() -> anyhow::Result<()> {
+    let scene = scene("view,shell")?;
+    let program = sightline_tests::program::built("sightline")?;
+    let command = r#"printf "\033[?1003h\033[?1006hmoving "; sleep 1000"#;
+    let here = format!(
+        "{} shell -- '{command}'; read -t 1 typed; echo \"typed: [$typed]\"",
+        program.display()
+    );
+    let mut glass = scene.world.glass_of(Path::new("bash"), &["-c", &here])?;
+    glass.wait("moving", SOON)?;
+    glass.keys("\r~.")?;
+    let asks = |glass: &Glass| glass.bytes().windows(4).any(|window| window == b"\x1b[5n");
+    glass.until("the question whether it has read", SOON, asks)?;
+    glass.keys("\x1b[<35;10;5M\x1b[<35;11;5M\x1b[0n")?;
+    glass.wait("typed: []", SOON)?;
+    Ok(())
+}
+
 #[test]
 fn nothing_there_acts_on_the_technicians_terminal() -> anyhow::Result<()> {
     let mut scene = scene("view,shell")?;
@@ -184,6 +357,7 @@ fn the_right_taken_back_closes_the_terminal_and_the_recording_proves_it() -> any
     assert_eq!(refused.exit_code(SOON)?, 1);
     scene.agent.terminal.type_line("/stop")?;
     assert_eq!(scene.holder.exit_code(SOON)?, 0);
+    scene.world.relay.events.wait("over", SOON)?;
     let recording = scene.world.recordings()?.remove(0).display().to_string();
     let key = scene.world.auditor_file().display().to_string();
     let os = |args: &[&str]| {

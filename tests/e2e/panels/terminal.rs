@@ -135,6 +135,29 @@ fn several_terminals_with_programs_that_fill_the_screen() -> anyhow::Result<()> 
 }
 
 #[test]
+fn the_mouse_in_the_window_works_in_an_editor_there() -> anyhow::Result<()> {
+    let mut scene = Scene::set("view,control,shell")?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("lines");
+    std::fs::write(&file, "first line\nsecond line\nthird line\n")?;
+    scene.call('t')?;
+    scene.agent.terminal.events.wait("shell_opened", SOON)?;
+    let edit = format!("vim -Nu NONE -c 'set mouse=a' {}\n", file.display());
+    scene.types(&edit)?;
+    letters::wait(scene.technician(), "third line", &terminal(), SOON)?;
+    // In the middle of the word is its third letter.
+    let (x, y) = letters::find(scene.technician(), "third", &terminal())?;
+    scene.clicks(x, y)?;
+    scene.types("iCLICKED ")?;
+    press(&scene, &[ESCAPE])?;
+    letters::wait(scene.technician(), "thCLICKED ird", &terminal(), SOON)?;
+    scene.types(":wq\n")?;
+    scene.technician().until(SOON, "the file", |_| {
+        Ok(std::fs::read_to_string(&file)? == "first line\nsecond line\nthCLICKED ird line\n")
+    })
+}
+
+#[test]
 fn a_flood_stops_at_once_and_the_picture_goes_on() -> anyhow::Result<()> {
     let mut scene = Scene::set("view,control,shell")?;
     scene.call('t')?;

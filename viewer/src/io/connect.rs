@@ -106,7 +106,7 @@ fn without_window(reached: Reached, report: Report, only_for_commands: bool) -> 
 
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()?)
 }
@@ -336,7 +336,11 @@ fn hold(
         "The session runs. `sightline status` shows it, other commands join it; Ctrl-C ends it.",
     );
     let live = without_window(reached, report, false);
-    Ok(runtime.block_on(live::run(live)))
+    // On the runtime's thread, where its connection is, and not handed from there to this one.
+    let session = runtime.spawn(live::run(live));
+    runtime
+        .block_on(session)
+        .context("the session's task failed")
 }
 
 fn show(

@@ -2,7 +2,7 @@
 
 mod tty;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -16,10 +16,14 @@ use super::connect::{self, ConnectOptions};
 use super::local::client::{self, Hearing, Saying, Session};
 use super::local::{FromCommand, FromHolder, LocalError, OpenShell};
 use crate::pure::terminal::escape::{Escapes, HELP, Wish};
-use tty::{Keys, Raw};
+use tty::{Keys, Lent, show};
 
 /// Exit code when the session ended before the program did, as ssh has it: 255. The program's own are below.
 const CUT_OFF: u8 = 255;
+/// Exit code when this program was told to end: as the shell has it of a program that a signal ended.
+const TERMINATED: u8 = 128 + 15;
+/// Bytes of output of which the session hears at once that they were shown: each word of it wakes a program.
+const TOOK: u64 = 8 * 1024;
 /// Exit code when the terminal was left running: as if all went well.
 const DETACHED: ExitCode = ExitCode::SUCCESS;
 
@@ -38,36 +42,49 @@ pub struct ShellOptions {
 
 /// Runs until the remote program ends or the technician leaves it; hands its exit code on.
 pub fn run(options: &ShellOptions, report: Report) -> anyhow::Result<ExitCode> {
-    let runtime = connect::runtime()?;
-    let joined = runtime.block_on(client::join(options.session.as_deref()));
-    let mut own = None;
-    let session = match joined {
-        Ok(session) => session,
+    // One thread: a key is not handed from one to the next.
+    let here = client::runtime()?;
+    match here.block_on(client::join(options.session.as_deref())) {
+        Ok(session) => here.block_on(with(session, options, report, true)),
         Err(LocalError::NoSession) if options.attach.is_none() && !options.list => {
-            match connect::run_for_commands(&runtime, &options.connect, report)? {
-                Ok(session) => own = Some(session),
-                Err(code) => {
-                    report.closed(code);
-                    return Ok(exit::code(code));
-                }
-            }
-            runtime.block_on(client::join_own())?
+            with_own(options, report)
         }
-        Err(error) => return Err(error.into()),
-    };
-    let code = if options.list {
-        runtime.block_on(list(session, report))
-    } else {
-        runtime.block_on(Shell::start(session, report).run(options))
-    };
-    if let Some(own) = own {
-        // It leaves when nobody uses it any more; a terminal that was left keeps it.
-        let code = runtime.block_on(own)?;
-        if code != CloseCode::TechnicianLeft {
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// In a session of its own, which leaves when nobody uses it any more; a terminal that was left keeps it.
+fn with_own(options: &ShellOptions, report: Report) -> anyhow::Result<ExitCode> {
+    let runtime = connect::runtime()?;
+    let own = match connect::run_for_commands(&runtime, &options.connect, report)? {
+        Ok(own) => own,
+        Err(code) => {
             report.closed(code);
+            return Ok(exit::code(code));
         }
+    };
+    let code = client::runtime()?.block_on(async {
+        let session = client::join_own().await?;
+        with(session, options, report, false).await
+    });
+    let ended = runtime.block_on(own)?;
+    if ended != CloseCode::TechnicianLeft {
+        report.closed(ended);
     }
     code
+}
+
+/// `fresh`: nothing was read from standard input before.
+async fn with(
+    session: Session,
+    options: &ShellOptions,
+    report: Report,
+    fresh: bool,
+) -> anyhow::Result<ExitCode> {
+    match options.list {
+        true => list(session, report).await,
+        false => Shell::start(session, report, fresh).run(options).await,
+    }
 }
 
 async fn list(mut session: Session, report: Report) -> anyhow::Result<ExitCode> {
@@ -102,25 +119,70 @@ struct Shell {
     report: Report,
     computer: String,
     escapes: Escapes,
+    terminal: Lent,
+    /// Once the other terminal is ready.
+    keys: Option<Keys>,
+    /// Nothing was read from standard input before.
+    fresh: bool,
+    /// Bytes of output that were shown and that the session has not heard of.
+    took: u64,
 }
 
 enum Turn {
     On,
-    End(ExitCode),
+    End(Left),
+}
+
+/// How it ended.
+struct Left {
+    code: ExitCode,
+    /// What is said when the terminal is as it was.
+    last: Option<Last>,
+}
+
+enum Last {
+    Words(&'static str, &'static str),
+    Closed(CloseCode),
+}
+
+impl Left {
+    fn with(code: u8) -> Left {
+        Left {
+            code: ExitCode::from(code),
+            last: None,
+        }
+    }
 }
 
 impl Shell {
-    fn start(session: Session, report: Report) -> Shell {
+    fn start(session: Session, report: Report, fresh: bool) -> Shell {
         Shell {
             says: session.says,
             hears: session.hears,
             report,
             computer: session.welcome.computer,
             escapes: Escapes::default(),
+            terminal: Lent::default(),
+            keys: None,
+            fresh,
+            took: 0,
         }
     }
 
     async fn run(mut self, options: &ShellOptions) -> anyhow::Result<ExitCode> {
+        let turned = self.turn(options).await;
+        let put_back = self.terminal.put_back(self.keys.as_mut());
+        put_back.await;
+        let (report, left) = (self.report, turned?);
+        match left.last {
+            Some(Last::Words(event, words)) => report.say(event, json!({}), words),
+            Some(Last::Closed(code)) => report.closed(code),
+            None => {}
+        }
+        Ok(left.code)
+    }
+
+    async fn turn(&mut self, options: &ShellOptions) -> anyhow::Result<Left> {
         let (columns, rows) = tty::size();
         let first = match options.attach {
             Some(number) => FromCommand::AttachShell((number, columns, rows)),
@@ -133,51 +195,54 @@ impl Shell {
         };
         self.says.say(first).await?;
         let mut resized = signal(SignalKind::window_change())?;
-        let mut keys: Option<Keys> = None;
-        // Restores the terminal when dropped, however this ends.
-        let mut raw = None;
+        let mut told = signal(SignalKind::terminate())?;
+        let mut gone = signal(SignalKind::hangup())?;
         loop {
             let typed = async {
-                match &mut keys {
+                match &mut self.keys {
                     Some(keys) => keys.next().await,
                     None => std::future::pending().await,
                 }
             };
             let turn = tokio::select! {
-                heard = self.hears.next() => match heard? {
-                    FromHolder::ShellReady(ready) => {
-                        let facts = json!({ "number": ready.number, "program": ready.program });
-                        self.report.note("shell", facts);
-                        raw = Raw::set();
-                        keys.get_or_insert_with(Keys::read);
-                        Turn::On
-                    }
-                    message => self.hear(message).await?,
-                },
+                heard = self.hears.next() => self.hear(heard?).await?,
                 typed = typed => self.typed(typed).await?,
                 Some(()) = resized.recv() => {
                     self.says.say(FromCommand::Resize(tty::size())).await?;
                     Turn::On
                 }
+                Some(()) = told.recv() => Turn::End(Left::with(TERMINATED)),
+                Some(()) = gone.recv() => Turn::End(Left::with(TERMINATED)),
             };
-            if let Turn::End(code) = turn {
-                drop(raw);
-                return Ok(code);
+            if let Turn::End(left) = turn {
+                return Ok(left);
             }
         }
     }
 
     async fn hear(&mut self, message: FromHolder) -> anyhow::Result<Turn> {
         match message {
-            FromHolder::ShellOutput((bytes, shown)) => {
-                show(&shown);
-                self.says.say(FromCommand::Took(bytes)).await?;
+            FromHolder::ShellReady(ready) => {
+                let facts = json!({ "number": ready.number, "program": ready.program });
+                self.report.note("shell", facts);
+                self.terminal.lend();
+                let fresh = self.fresh;
+                self.keys.get_or_insert_with(|| Keys::read(fresh));
+            }
+            FromHolder::ShellPutBack(put_back) => self.terminal.set_put_back(put_back),
+            FromHolder::ShellOutput(shown) => {
+                show(&shown.bytes);
+                self.took += shown.taken;
+                if self.took >= TOOK {
+                    let took = std::mem::take(&mut self.took);
+                    self.says.say(FromCommand::Took(took)).await?;
+                }
             }
             FromHolder::ShellBytes(bytes) => show(&bytes),
             FromHolder::ShellExited(code) => {
                 self.report
                     .note("shell_ended", json!({ "exit_code": code }));
-                return Ok(Turn::End(ExitCode::from(code as u8)));
+                return Ok(Turn::End(Left::with(code as u8)));
             }
             FromHolder::ShellFailed(why) | FromHolder::Refused(why) => bail!("{why}"),
             FromHolder::ShellWantedClipboard(()) => self.remark(
@@ -194,9 +259,10 @@ impl Shell {
                 }
             }
             FromHolder::Over(code) => {
-                let code = CloseCode::from_number(code);
-                self.report.closed(code);
-                return Ok(Turn::End(ExitCode::from(CUT_OFF)));
+                return Ok(Turn::End(Left {
+                    code: ExitCode::from(CUT_OFF),
+                    last: Some(Last::Closed(CloseCode::from_number(code))),
+                }));
             }
             _ => {}
         }
@@ -241,27 +307,19 @@ impl Shell {
         self.says.say(how).await?;
         loop {
             match self.hears.next().await {
-                Ok(FromHolder::ShellBytes(bytes)) => show(&bytes),
                 Ok(FromHolder::Done(())) | Err(LocalError::Ended) => break,
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         let words = match detached {
-            true => "The terminal goes on; `sightline shell --attach` comes back to it.",
-            false => "The terminal is closed.",
+            true => "\nThe terminal goes on; `sightline shell --attach` comes back to it.",
+            false => "\nThe terminal is closed.",
         };
         let event = if detached { "detached" } else { "hung_up" };
-        show(b"\r\n");
-        self.report.say(event, json!({}), words);
-        Ok(Turn::End(DETACHED))
+        Ok(Turn::End(Left {
+            code: DETACHED,
+            last: Some(Last::Words(event, words)),
+        }))
     }
-}
-
-/// Writes to the technician's terminal, or wherever the output goes.
-fn show(bytes: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    // Nobody looks any more (a closed pipe); the session hears of it when this program ends.
-    let _ = out.write_all(bytes);
-    let _ = out.flush();
 }

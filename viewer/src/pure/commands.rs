@@ -8,7 +8,7 @@ use sightline_protocol::capability::Capabilities;
 use sightline_protocol::messages;
 
 /// Of these messages. Another one is refused: both are one program, of which somebody installed a newer one meanwhile.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Who has joined a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +58,23 @@ pub struct Ready {
     /// Counts the session's terminals from 1.
     pub number: u32,
     pub program: String,
+}
+
+/// A program's output, as far as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Bytes of output that it stands for: what is left out was taken, too.
+    pub taken: u64,
+    #[serde(with = "sightline_protocol::octets")]
+    pub bytes: Vec<u8>,
+}
+
+/// How the technician's terminal is put back when it shows the other one no more, however that comes about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBack {
+    pub bytes: Vec<u8>,
+    /// It sends what nobody typed (the mouse), and what is under way must not be taken for typed.
+    pub talks: bool,
 }
 
 /// One terminal of the session.
@@ -168,10 +185,12 @@ messages! {
         SaidBefore((bool, String)) = 111, 20_000;
         Facts(Box<Facts>) = 120, 524_288;
         ShellReady(Ready) = 130, 20_000;
-        /// For the terminal; how many bytes of output they stand for, and what of them may be shown.
-        ShellOutput((u64, Vec<u8>)) = 131, 1_048_576;
+        /// For the terminal.
+        ShellOutput(Shown) = 131, 1_048_576;
         /// For the terminal, of our own making.
         ShellBytes(Vec<u8>) = 132, 4_194_304;
+        /// From now on; comes before what makes it so.
+        ShellPutBack(PutBack) = 137, 20_000;
         ShellExited(i32) = 133, 4;
         /// There is no terminal (any more), for this reason.
         ShellFailed(String) = 134, 20_000;

@@ -6,11 +6,14 @@ use sightline_ends::content::{ShellInput, ShellOutput};
 use sightline_ends::seal::{FIRST_TERMINAL, TERMINALS};
 use sightline_protocol::id::Lane;
 
-use crate::io::local::{ClientId, FromHolder, Listed, OpenShell, Ready};
+use crate::io::local::{ClientId, FromHolder, Listed, OpenShell, PutBack, Ready, Shown};
 use crate::pure::terminal::screen::{Screen, bounded};
 
 /// Bytes of output after which the agent hears that they were taken, so that it may send more.
 const ACKNOWLEDGED: u64 = 16 * 1024;
+/// Lines above the screen that are kept: what a window that is made taller shows of them. What was scrolled away is in
+/// the technician's own terminal.
+const ABOVE: usize = 200;
 
 struct Terminal {
     screen: Screen,
@@ -55,7 +58,7 @@ impl Shells {
         self.opened += 1;
         let (columns, rows) = bounded(wanted.columns, wanted.rows);
         let terminal = Terminal {
-            screen: Screen::new(columns, rows),
+            screen: Screen::new(columns, rows, ABOVE),
             command: wanted.command.clone(),
             program: String::new(),
             shown_by: Some(id),
@@ -99,18 +102,15 @@ impl Shells {
         };
         let mut todo = Vec::new();
         if let Some(before) = terminal.shown_by.replace(id) {
-            let left = terminal.screen.leave();
-            todo.push(Todo::Tell(before, FromHolder::ShellBytes(left)));
             let why = "the terminal was taken over by another command".to_owned();
             todo.push(Todo::Tell(before, FromHolder::ShellFailed(why)));
         }
         terminal.took = terminal.came;
-        let redraw = terminal.screen.redraw();
-        todo.push(Todo::Tell(
-            id,
-            FromHolder::ShellReady(ready(found, terminal)),
-        ));
-        todo.push(Todo::Tell(id, FromHolder::ShellBytes(redraw)));
+        let redraw = FromHolder::ShellBytes(terminal.screen.redraw());
+        let ready = FromHolder::ShellReady(ready(found, terminal));
+        for message in [ready, terminal.put_back(), redraw] {
+            todo.push(Todo::Tell(id, message));
+        }
         todo.extend(terminal.acknowledge(found));
         todo.extend(self.resize(id, columns, rows));
         todo
@@ -154,12 +154,7 @@ impl Shells {
         };
         terminal.shown_by = None;
         terminal.took = terminal.came;
-        let left = terminal.screen.leave();
-        let tell = Todo::Tell(id, FromHolder::ShellBytes(left));
-        [Some(tell), terminal.acknowledge(lane)]
-            .into_iter()
-            .flatten()
-            .collect()
+        terminal.acknowledge(lane).into_iter().collect()
     }
 
     pub fn list(&self) -> Vec<Listed> {
@@ -185,14 +180,13 @@ impl Shells {
             ShellOutput::Opened { program } => {
                 terminal.program = program;
                 let ready = FromHolder::ShellReady(ready(lane, terminal));
-                tell(ready).into_iter().collect()
+                let both = [ready, terminal.put_back()];
+                both.into_iter().filter_map(tell).collect()
             }
             ShellOutput::Data(bytes) => terminal.data(lane, &bytes),
             ShellOutput::Exited { code } => {
-                let left = terminal.screen.leave();
                 self.terminals.remove(&lane);
-                let both = [FromHolder::ShellBytes(left), FromHolder::ShellExited(code)];
-                both.into_iter().filter_map(tell).collect()
+                tell(FromHolder::ShellExited(code)).into_iter().collect()
             }
             ShellOutput::Failed { why } => {
                 self.terminals.remove(&lane);
@@ -230,10 +224,22 @@ impl Terminal {
         if taken.wanted_clipboard && !std::mem::replace(&mut self.said_clipboard, true) {
             todo.push(Todo::Tell(id, FromHolder::ShellWantedClipboard(())));
         }
-        // What is left out was taken, too: the command answers for bytes as they came.
-        let shown = (bytes.len() as u64, taken.shown);
+        if taken.switched {
+            todo.push(Todo::Tell(id, self.put_back()));
+        }
+        let shown = Shown {
+            taken: bytes.len() as u64,
+            bytes: taken.shown,
+        };
         todo.push(Todo::Tell(id, FromHolder::ShellOutput(shown)));
         todo
+    }
+
+    fn put_back(&self) -> FromHolder {
+        FromHolder::ShellPutBack(PutBack {
+            bytes: self.screen.put_back(),
+            talks: self.screen.talks(),
+        })
     }
 
     fn acknowledge(&mut self, lane: Lane) -> Option<Todo> {

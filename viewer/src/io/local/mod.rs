@@ -9,7 +9,7 @@ mod server;
 
 pub use crate::pure::commands::{
     ClientId, FilesNews, FilesOrder, FromCommand, FromHolder, Listed, ListingPart, OpenShell,
-    Ready, Seat, VERSION, Welcome,
+    PutBack, Ready, Seat, Shown, VERSION, Welcome,
 };
 pub use server::{Joined, Server};
 

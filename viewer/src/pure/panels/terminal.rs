@@ -8,6 +8,7 @@ use crate::pure::commands::{FromCommand, FromHolder, OpenShell, Seat};
 use crate::pure::keymap::Sign;
 use crate::pure::terminal::cells::Place;
 use crate::pure::terminal::keys::{self, Held};
+use crate::pure::terminal::mouse::{self, Did};
 use crate::pure::terminal::screen::{Screen, bounded};
 
 /// What programs find in TERM: what the screen's model understands.
@@ -18,6 +19,8 @@ const FIRST: (u16, u16) = (80, 24);
 const PASTED: usize = 32 * 1024;
 /// Bytes that are kept of what is typed while a terminal opens: a few lines.
 const EARLY: usize = 4 * 1024;
+/// Lines above the screen that can be scrolled back to.
+const SCROLLBACK: usize = 2_000;
 /// Rows that a notch of the wheel turns.
 const NOTCH: isize = 3;
 
@@ -40,6 +43,9 @@ pub struct Tab {
     /// Something to know that the program did not write.
     pub remark: Option<&'static str>,
     selected: Option<(Place, Place)>,
+    /// The cell below the pointer, and whether a program there heard that the button went down.
+    pointed: Place,
+    pressed: bool,
     /// What was typed before there was a program to read it.
     early: Vec<u8>,
 }
@@ -73,6 +79,11 @@ impl Tab {
         self.state == State::Running
     }
 
+    /// The program wants to hear of the mouse.
+    pub fn wants_mouse(&self) -> bool {
+        self.is_running() && mouse::is_wanted(self.view())
+    }
+
     /// What is selected, in reading order.
     pub fn selected(&self) -> Option<(Place, Place)> {
         let (a, b) = self.selected?;
@@ -87,10 +98,15 @@ impl Tab {
 
     fn end(&mut self, why: &str) {
         if !matches!(self.state, State::Ended(_)) {
-            let left = self.screen.leave();
-            self.screen.take(&left);
+            let left = self.screen.put_back();
+            self.show(&left);
             self.state = State::Ended(sentence(why));
         }
+    }
+
+    fn show(&mut self, bytes: &[u8]) {
+        self.screen.take(bytes);
+        self.screen.catch_up();
     }
 
     fn hear(&mut self, message: FromHolder) -> Option<FromCommand> {
@@ -101,12 +117,12 @@ impl Tab {
                 let early = std::mem::take(&mut self.early);
                 return (!early.is_empty()).then_some(FromCommand::Keys(early));
             }
-            FromHolder::ShellOutput((bytes, shown)) => {
-                self.screen.take(&shown);
+            FromHolder::ShellOutput(shown) => {
+                self.show(&shown.bytes);
                 self.selected = None;
-                return Some(FromCommand::Took(bytes));
+                return Some(FromCommand::Took(shown.taken));
             }
-            FromHolder::ShellBytes(bytes) => drop(self.screen.take(&bytes)),
+            FromHolder::ShellBytes(bytes) => self.show(&bytes),
             FromHolder::ShellExited(code) => self.end(&exited(code)),
             FromHolder::ShellFailed(why) | FromHolder::Refused(why) => self.end(&why),
             FromHolder::ShellWantedClipboard(()) => {
@@ -150,11 +166,13 @@ impl Terminals {
         let (columns, rows) = self.size.unwrap_or(FIRST);
         self.tabs.push(Tab {
             seat: self.opened,
-            screen: Screen::new(columns, rows),
+            screen: Screen::new(columns, rows, SCROLLBACK),
             state: State::Opening,
             program: String::new(),
             remark: None,
             selected: None,
+            pointed: (0, 0),
+            pressed: false,
             early: Vec::new(),
         });
         self.shown = self.tabs.len() - 1;
@@ -258,9 +276,47 @@ impl Terminals {
             .collect()
     }
 
-    /// The wheel was turned so many notches up. A program that fills the screen gets arrows, as in other terminals.
-    pub fn wheel(&mut self, notches: f64) -> Option<Ask> {
+    /// The pointer is over this cell.
+    pub fn point(&mut self, at: Place) {
+        if let Some(tab) = self.tab_mut() {
+            tab.pointed = at;
+        }
+    }
+
+    /// Tells the program what the mouse did over this cell, if it wants to hear of it.
+    pub fn mouse(&mut self, did: Did, at: Place, held: Held) -> Option<Ask> {
         let tab = self.tab_mut()?;
+        let moved = std::mem::replace(&mut tab.pointed, at) != at;
+        let heard = match did {
+            Did::Pressed => !std::mem::replace(&mut tab.pressed, true),
+            Did::Dragged => tab.pressed && moved,
+            Did::Released => std::mem::take(&mut tab.pressed),
+            Did::WheelUp | Did::WheelDown => true,
+        };
+        let bytes = match heard {
+            true => mouse::told(did, at, held, tab.view()),
+            false => Vec::new(),
+        };
+        self.send(bytes)
+    }
+
+    /// The wheel was turned so many notches up. A program that wants the mouse gets it; another one that fills the screen
+    /// gets arrows, as in other terminals.
+    pub fn wheel(&mut self, notches: f64, held: Held) -> Vec<Ask> {
+        let Some(tab) = self.tab_mut() else {
+            return Vec::new();
+        };
+        if tab.wants_mouse() && !held.shift {
+            let did = if notches > 0.0 {
+                Did::WheelUp
+            } else {
+                Did::WheelDown
+            };
+            let (at, times) = (tab.pointed, notches.abs().round() as usize);
+            return (0..times)
+                .filter_map(|_| self.mouse(did, at, held))
+                .collect();
+        }
         let lines = (notches * NOTCH as f64).round() as isize;
         if tab.view().alternate_screen() {
             let arrow = if lines > 0 { b'A' } else { b'B' };
@@ -269,11 +325,12 @@ impl Terminals {
             } else {
                 b'['
             };
-            return self.send([0x1b, lead, arrow].repeat(lines.unsigned_abs()));
+            let arrows = [0x1b, lead, arrow].repeat(lines.unsigned_abs());
+            return self.send(arrows).into_iter().collect();
         }
         tab.screen.scroll(lines);
         tab.selected = None;
-        None
+        Vec::new()
     }
 
     /// Scrolls by so many screens back.
@@ -296,7 +353,7 @@ impl Terminals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pure::commands::Ready;
+    use crate::pure::commands::{Ready, Shown};
 
     fn running() -> Terminals {
         let mut terminals = Terminals::default();
@@ -312,8 +369,11 @@ mod tests {
     }
 
     fn output(terminals: &mut Terminals, seat: u32, text: &str) -> Option<Ask> {
-        let bytes = text.as_bytes().to_vec();
-        terminals.hear(seat, FromHolder::ShellOutput((bytes.len() as u64, bytes)))
+        let shown = Shown {
+            taken: text.len() as u64,
+            bytes: text.as_bytes().to_vec(),
+        };
+        terminals.hear(seat, FromHolder::ShellOutput(shown))
     }
 
     fn text(terminals: &Terminals) -> String {
@@ -401,7 +461,7 @@ mod tests {
         let lines: Vec<String> = (0..30).map(|n| format!("line {n}")).collect();
         output(&mut terminals, 1, &lines.join("\r\n"));
         assert!(text(&terminals).ends_with("line 29"));
-        assert!(terminals.wheel(1.0).is_none());
+        assert!(terminals.wheel(1.0, Held::default()).is_empty());
         assert!(text(&terminals).ends_with("line 26"));
         terminals.page(1);
         assert!(text(&terminals).ends_with("line 17"));
@@ -413,9 +473,33 @@ mod tests {
         output(&mut terminals, 1, "\x1b[?1049h");
         let keys = FromCommand::Keys(b"\x1b[B\x1b[B\x1b[B".to_vec());
         assert_eq!(
-            terminals.wheel(-1.0),
-            Some(Ask::session(Seat::Terminal(1), keys))
+            terminals.wheel(-1.0, Held::default()),
+            [Ask::session(Seat::Terminal(1), keys)]
         );
+    }
+
+    #[test]
+    fn a_program_that_wants_the_mouse_gets_it() {
+        let mut terminals = running();
+        let none = Held::default();
+        let keys =
+            |bytes: &[u8]| Ask::session(Seat::Terminal(1), FromCommand::Keys(bytes.to_vec()));
+        assert_eq!(terminals.mouse(Did::Pressed, (1, 2), none), None);
+        terminals.mouse(Did::Released, (1, 2), none);
+        output(&mut terminals, 1, "\x1b[?1049h\x1b[?1002h\x1b[?1006h");
+        assert!(terminals.tab().expect("one").wants_mouse());
+        let mut does = |did, at| terminals.mouse(did, at, none);
+        assert_eq!(does(Did::Dragged, (1, 3)), None, "nothing is held");
+        assert_eq!(does(Did::Released, (1, 3)), None);
+        assert_eq!(does(Did::Pressed, (1, 2)), Some(keys(b"\x1b[<0;3;2M")));
+        assert_eq!(does(Did::Dragged, (1, 2)), None, "it stays where it is");
+        assert_eq!(does(Did::Dragged, (1, 3)), Some(keys(b"\x1b[<32;4;2M")));
+        assert_eq!(does(Did::Released, (1, 3)), Some(keys(b"\x1b[<0;4;2m")));
+        terminals.point((4, 0));
+        let turned = terminals.wheel(-2.0, none);
+        assert_eq!(turned, [keys(b"\x1b[<65;1;5M"), keys(b"\x1b[<65;1;5M")]);
+        terminals.hear(1, FromHolder::ShellExited(0));
+        assert!(!terminals.tab().expect("one").wants_mouse());
     }
 
     #[test]

@@ -174,8 +174,9 @@ mod tests {
     use crate::pure::terminal::screen::Screen;
 
     fn runs(bytes: &str) -> Vec<Run> {
-        let mut screen = Screen::new(20, 3);
+        let mut screen = Screen::new(20, 3, 0);
         screen.take(bytes.as_bytes());
+        screen.catch_up();
         row(screen.view(), 0, None)
     }
 
@@ -221,8 +222,9 @@ mod tests {
 
     #[test]
     fn what_is_selected_shows() {
-        let mut screen = Screen::new(10, 2);
+        let mut screen = Screen::new(10, 2, 0);
         screen.take(b"hello");
+        screen.catch_up();
         let found = row(screen.view(), 0, Some(((0, 1), (0, 3))));
         let grounds: Vec<(&str, bool)> = found
             .iter()

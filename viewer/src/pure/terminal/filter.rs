@@ -5,19 +5,12 @@
 //!
 //! Questions that programs need answers to are noted as [`Question`]s and answered by us, without asking the terminal.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
 use vte::{Params, Parser, Perform};
 
-/// Private modes (DECSET) that only change how things are drawn, or what the technician's own keys, mouse and paste send.
-const MODES: [u16; 16] = [
-    1, 5, 6, 7, 12, 25, 45, 47, 1000, 1002, 1003, 1004, 1006, 1047, 1048, 1049,
-];
-/// As the list above: bracketed paste and synchronised output.
-const MODES_TOO: [u16; 2] = [2004, 2026];
-/// Modes that are on when a terminal is fresh: those are set again when it is left, the others reset.
-const FRESH: [u16; 2] = [7, 25];
+use super::switched::Switched;
+
 /// Largest number in a sequence that is passed on: far more than any screen is wide, and no work for a terminal.
 const LARGEST: u16 = 9_999;
 
@@ -42,43 +35,113 @@ pub struct Filtered {
     pub questions: Vec<Question>,
     /// The program wanted to set the clipboard (OSC 52).
     pub wanted_clipboard: bool,
+    /// It switched modes.
+    pub switched: bool,
 }
 
 /// One terminal's filter.
-#[derive(Default)]
 pub struct Filter {
     parser: Parser,
+    /// The parser is between two sequences: what is plain may pass it by.
+    between: bool,
     /// The beginning of a character whose end has not come.
     begun: Vec<u8>,
-    modes: BTreeSet<u16>,
+    state: State,
+}
+
+/// What sequences that passed have changed.
+#[derive(Default)]
+struct State {
+    modes: Switched,
+    /// The other screen is shown.
+    other_screen: bool,
+    /// The first and the last row that scroll, of the screen and of the other one; 0: not said.
+    margins: [(u16, u16); 2],
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter {
+            parser: Parser::default(),
+            between: true,
+            begun: Vec::new(),
+            state: State::default(),
+        }
+    }
 }
 
 impl Filter {
     /// Filters the next bytes; a sequence may be split between two calls.
     pub fn take(&mut self, bytes: &[u8]) -> Filtered {
-        let mut out = Writer {
-            out: Filtered::default(),
-            modes: &mut self.modes,
+        let mut begun_before = std::mem::take(&mut self.begun);
+        let bytes = match begun_before.is_empty() {
+            true => bytes,
+            false => {
+                begun_before.extend_from_slice(bytes);
+                &begun_before
+            }
         };
         // Whole characters only: vte 0.15 loses what follows a character that was split between two calls.
-        let mut whole = std::mem::take(&mut self.begun);
-        whole.extend_from_slice(bytes);
-        self.begun = whole.split_off(whole.len() - begun(&whole));
-        self.parser.advance(&mut out, &whole);
-        out.out
+        let (whole, begun) = bytes.split_at(bytes.len() - begun(bytes));
+        let mut out = Writer {
+            out: Filtered::default(),
+            state: &mut self.state,
+            sequence_ended: false,
+        };
+        out.out.shown.reserve(whole.len());
+        let mut rest = whole;
+        while !rest.is_empty() {
+            if self.between {
+                let (plain, other) = rest.split_at(plain(rest));
+                out.put(plain);
+                rest = other;
+            }
+            out.sequence_ended = false;
+            let escapes = rest.contains(&0x1b);
+            let used = self.parser.advance_until_terminated(&mut out, rest);
+            self.between = out.sequence_ended || (self.between && !escapes);
+            rest = &rest[used..];
+        }
+        let filtered = out.out;
+        self.begun = begun.to_vec();
+        filtered
     }
 
     /// What makes a terminal as it was before it showed this one.
-    pub fn leave(&mut self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for mode in std::mem::take(&mut self.modes) {
-            let end = if FRESH.contains(&mode) { 'h' } else { 'l' };
-            let _ = write!(out, "\x1b[?{mode}{end}");
-        }
+    pub fn put_back(&self) -> Vec<u8> {
+        let mut out = self.state.modes.put_back();
         // Attributes, the scrolling region, the cursor's style, characters, keypad and insertion.
         out.extend_from_slice(b"\x1b[m\x1b[r\x1b[0 q\x1b(B\x0f\x1b>\x1b[4l\x1b[?25h");
         out
     }
+
+    /// The modes that the program switched.
+    pub fn switched(&self) -> &Switched {
+        &self.state.modes
+    }
+
+    /// All of so many rows scroll.
+    pub fn scrolls_all(&self, rows: u16) -> bool {
+        let (top, bottom) = self.state.margins[usize::from(self.state.other_screen)];
+        top <= 1 && (bottom == 0 || bottom >= rows)
+    }
+
+    /// The screen has another size, and its margins are its edges again.
+    pub fn resized(&mut self) {
+        self.state.margins = Default::default();
+    }
+}
+
+/// Bytes at the beginning that are passed as they are, wherever no sequence was begun: ASCII that is seen, and what
+/// [`Perform::execute`] passes below.
+fn plain(bytes: &[u8]) -> usize {
+    // So many at once that the compiler looks at them side by side.
+    const BLOCK: usize = 32;
+    let is_plain = |byte: &u8| matches!(byte, 0x07..=0x0f | 0x20..=0x7e);
+    let blocks = bytes.chunks_exact(BLOCK);
+    let blocks = blocks.take_while(|block| block.iter().fold(true, |all, b| all & is_plain(b)));
+    let seen = blocks.count() * BLOCK;
+    seen + bytes[seen..].iter().take_while(|b| is_plain(b)).count()
 }
 
 /// Bytes at the end that begin a character of UTF-8 and do not end it.
@@ -96,7 +159,9 @@ fn begun(bytes: &[u8]) -> usize {
 
 struct Writer<'a> {
     out: Filtered,
-    modes: &'a mut BTreeSet<u16>,
+    state: &'a mut State,
+    /// The parser is between two sequences since the last byte.
+    sequence_ended: bool,
 }
 
 impl Writer<'_> {
@@ -122,17 +187,32 @@ impl Writer<'_> {
 
     fn private_modes(&mut self, params: &Params, on: bool) {
         for mode in params.iter().filter_map(|param| param.first().copied()) {
-            if !MODES.contains(&mode) && !MODES_TOO.contains(&mode) {
+            if !self.state.modes.switch(mode, on) {
                 continue;
             }
-            if on == FRESH.contains(&mode) {
-                self.modes.remove(&mode);
-            } else {
-                self.modes.insert(mode);
+            self.out.switched = true;
+            if matches!(mode, 47 | 1049) {
+                self.state.other_screen = on;
             }
             let end = if on { 'h' } else { 'l' };
             let _ = write!(self.out.shown, "\x1b[?{mode}{end}");
         }
+    }
+
+    /// A full reset also forgets what is the technician's: what it draws and switches is said otherwise.
+    fn reset(&mut self) {
+        let modes = std::mem::take(&mut self.state.modes);
+        self.put(&modes.put_back());
+        self.put(b"\x1b[!p\x1b[0m\x1b[0r\x1b[0H\x1b[2J");
+        self.state.other_screen = false;
+        self.state.margins[0] = (0, 0);
+        self.out.switched = true;
+    }
+
+    fn margins(&mut self, params: &Params) {
+        let mut numbers = params.iter().map(|param| param.first().copied());
+        let mut next = || numbers.next().flatten().unwrap_or(0);
+        self.state.margins[usize::from(self.state.other_screen)] = (next(), next());
     }
 
     fn ask(&mut self, question: Question) {
@@ -161,6 +241,7 @@ impl Perform for Writer<'_> {
     }
 
     fn csi_dispatch(&mut self, params: &Params, between: &[u8], ignore: bool, action: char) {
+        self.sequence_ended = true;
         if ignore {
             return;
         }
@@ -173,7 +254,11 @@ impl Perform for Writer<'_> {
             }
             // With more than one number it is a mouse mode.
             ([], 'T') if params.len() <= 1 => self.sequence("", params, end),
-            ([], 'm' | 'r') => self.sequence("", params, end),
+            ([], 'm') => self.sequence("", params, end),
+            ([], 'r') => {
+                self.margins(params);
+                self.sequence("", params, end);
+            }
             ([], 's' | 'u') => self.put(&[0x1b, b'[', action as u8]),
             ([], 'h' | 'l') if first(params) == 4 => self.sequence("", params, end),
             ([b'?'], 'h') => self.private_modes(params, true),
@@ -190,21 +275,26 @@ impl Perform for Writer<'_> {
     }
 
     fn esc_dispatch(&mut self, between: &[u8], ignore: bool, byte: u8) {
+        self.sequence_ended = true;
         match (between, byte) {
             _ if ignore => {}
             ([], b'7' | b'8' | b'D' | b'E' | b'H' | b'M' | b'=' | b'>') => self.put(&[0x1b, byte]),
-            // A full reset also forgets what is the technician's: what it draws is said otherwise.
-            ([], b'c') => self.put(b"\x1b[!p\x1b[0m\x1b[0r\x1b[0H\x1b[2J"),
+            ([], b'c') => self.reset(),
             ([set @ (b'(' | b')')], b'0' | b'A' | b'B') => self.put(&[0x1b, *set, byte]),
             ([b'#'], b'8') => self.put(b"\x1b#8"),
             _ => {}
         }
     }
 
-    fn osc_dispatch(&mut self, params: &[&[u8]], _bell: bool) {
+    fn osc_dispatch(&mut self, params: &[&[u8]], bell: bool) {
+        self.sequence_ended = bell;
         if params.first() == Some(&&b"52"[..]) {
             self.out.wanted_clipboard = true;
         }
+    }
+
+    fn terminated(&self) -> bool {
+        self.sequence_ended
     }
 }
 
@@ -265,7 +355,7 @@ mod tests {
     fn leaving_takes_back_what_was_set() {
         let mut filter = Filter::default();
         filter.take(b"\x1b[?1049h\x1b[?1000h\x1b[?25l\x1b[?7l\x1b[?1000l");
-        let left = String::from_utf8(filter.leave()).unwrap();
+        let left = String::from_utf8(filter.put_back()).unwrap();
         assert!(left.starts_with("\x1b[?7h\x1b[?25h\x1b[?1049l"), "{left:?}");
         assert!(!left.contains("1000"));
     }
@@ -275,14 +365,49 @@ mod tests {
         let once = shown(b"\x1bc");
         assert_eq!(shown(once.as_bytes()), once);
         assert!(!once.contains("\x1bc"));
+        let mouse = shown(b"\x1b[?1002h\x1b[?1006h\x1bc");
+        assert!(mouse.contains("\x1b[?1002l\x1b[?1006l"), "{mouse:?}");
+    }
+
+    /// What is plain passes the parser by; what comes of it must be the same.
+    fn by_the_parser_alone(bytes: &[u8]) -> Filtered {
+        let mut state = State::default();
+        let mut out = Writer {
+            out: Filtered::default(),
+            state: &mut state,
+            sequence_ended: false,
+        };
+        let whole = &bytes[..bytes.len() - begun(bytes)];
+        Parser::<1024>::default().advance(&mut out, whole);
+        out.out
+    }
+
+    /// Text with what makes parsers stumble.
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = prop_oneof![
+            4 => "[ -~]{0,80}".prop_map(String::into_bytes),
+            2 => Just(b"\r\n".to_vec()),
+            2 => "[ä-ü中👋]{1,4}".prop_map(String::into_bytes),
+            2 => "\x1b\\[[0-9;?]{0,6}[A-Za-z]".prop_map(String::into_bytes),
+            1 => Just(b"\x1b]52;c;QQ==\x07".to_vec()),
+            1 => Just(b"\x1b]0;t\x1b\\".to_vec()),
+            1 => Just(b"\x1bP1$r\x1b\\\x18".to_vec()),
+            2 => prop::collection::vec(any::<u8>(), 1..4),
+        ];
+        prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+        #[test]
+        fn what_passes_the_parser_by_is_what_it_would_pass(bytes in text()) {
+            prop_assert_eq!(Filter::default().take(&bytes), by_the_parser_alone(&bytes));
+        }
+
         /// However the bytes are cut, the same passes; and what has passed passes again as it is.
         #[test]
-        fn cuts_change_nothing(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0usize..200) {
+        fn cuts_change_nothing(bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..200), text()], cut in 0usize..200) {
             let whole = Filter::default().take(&bytes).shown;
             let (a, b) = bytes.split_at(cut.min(bytes.len()));
             let mut filter = Filter::default();

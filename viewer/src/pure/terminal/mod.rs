@@ -5,4 +5,6 @@ pub mod cells;
 pub mod escape;
 pub mod filter;
 pub mod keys;
+pub mod mouse;
 pub mod screen;
+mod switched;

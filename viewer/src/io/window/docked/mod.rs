@@ -24,6 +24,7 @@ use crate::pure::panels::dock::Places;
 use crate::pure::panels::{Ask, Panel, Panels};
 use crate::pure::terminal::cells::Place;
 use crate::pure::terminal::keys::Held;
+use crate::pure::terminal::mouse::Did;
 pub(super) use chat::alone as talk;
 use clipboard::Clipboard;
 pub(super) use files::FileAct;
@@ -55,6 +56,9 @@ pub(super) enum PanelAct {
     Select(Place, Place),
     /// The selection is done.
     Selected,
+    /// The pointer is over this cell of a terminal whose program wants the mouse.
+    Pointed(Place),
+    Mouse(Did, Place),
     SendChat,
     AskFacts,
     SaveFacts,
@@ -174,8 +178,8 @@ impl Docked {
         }
         drop(open);
         if panel == Panel::Terminal {
-            let ask = panels.terminals.wheel(notches);
-            panels.ask(ask);
+            let asks = panels.terminals.wheel(notches, self.held);
+            panels.ask(asks);
         }
         true
     }
@@ -342,6 +346,11 @@ impl Docked {
                 panels.ask(asks);
             }
             PanelAct::Select(from, to) => panels.terminals.select(from, to),
+            PanelAct::Pointed(at) => panels.terminals.point(at),
+            PanelAct::Mouse(did, at) => {
+                let ask = panels.terminals.mouse(did, at, self.held);
+                panels.ask(ask);
+            }
             PanelAct::Selected => {
                 let tab = panels.terminals.tab();
                 if let Some(text) = tab.and_then(|tab| tab.selected_text()) {

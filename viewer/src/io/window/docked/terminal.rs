@@ -12,6 +12,7 @@ use super::parts::{self, State};
 use crate::io::window::panels::text_width;
 use crate::pure::panels::terminal::{self, Tab, Terminals};
 use crate::pure::terminal::cells::{self, COLOURS, Place, Run};
+use crate::pure::terminal::mouse::Did;
 
 /// Height of the letters in points.
 const LETTERS: f32 = 13.0;
@@ -223,19 +224,22 @@ fn cursor(painter: &Painter, cell: &Cell, origin: egui::Pos2, tab: &Tab, focused
     painter.rect_filled(part, CornerRadius::ZERO, ink);
 }
 
-/// The mouse selects text.
+/// The mouse selects text, or is the program's; with Shift it selects in any case.
 fn select(ui: &Ui, cell: &Cell, inside: Rect, tab: &Tab, acts: &mut Vec<PanelAct>) {
     let id = ui.scope_id().with("cells");
     let response = ui.interact(inside, id, Sense::click_and_drag());
     let (rows, columns) = tab.view().size();
-    let place = |at: egui::Pos2| -> Place {
+    // Between cells it is nearer to one or the other; over a cell it is in it.
+    let place = |at: egui::Pos2, half: f32, last: u16| -> Place {
         let at = (at - inside.min) / cell.size;
-        let bounded = |at: f32, count: u16| at.clamp(0.0, f32::from(count));
-        (
-            (bounded(at.y, rows.get()) as u16).min(rows.get() - 1),
-            bounded(at.x + 0.5, columns.get()) as u16,
-        )
+        let bounded = |at: f32, last: u16| (at.clamp(0.0, f32::from(last)) as u16).min(last);
+        (bounded(at.y, rows.get() - 1), bounded(at.x + half, last))
     };
+    if tab.wants_mouse() && !ui.input(|input| input.modifiers.shift) {
+        let over = |at| place(at, 0.0, columns.get() - 1);
+        return mouse(ui, inside, over, acts);
+    }
+    let place = |at| place(at, 0.5, columns.get());
     let pressed = ui.input(|input| input.pointer.press_origin());
     if response.dragged()
         && let (Some(from), Some(to)) = (pressed, response.interact_pointer_pos())
@@ -246,6 +250,30 @@ fn select(ui: &Ui, cell: &Cell, inside: Rect, tab: &Tab, acts: &mut Vec<PanelAct
         acts.push(PanelAct::Selected);
     } else if response.clicked() {
         acts.push(PanelAct::Select((0, 0), (0, 0)));
+    }
+}
+
+/// What the mouse did, for the program.
+fn mouse(ui: &Ui, inside: Rect, over: impl Fn(egui::Pos2) -> Place, acts: &mut Vec<PanelAct>) {
+    let (at, pressed, down, released) = ui.input(|input| {
+        let pointer = &input.pointer;
+        let buttons = (pointer.primary_pressed(), pointer.primary_down());
+        let at = pointer.latest_pos();
+        (at, buttons.0, buttons.1, pointer.primary_released())
+    });
+    let Some(at) = at else {
+        return;
+    };
+    let (place, is_inside) = (over(at), inside.contains(at));
+    let did = [
+        (pressed && is_inside, Did::Pressed),
+        (down && !pressed, Did::Dragged),
+        (released, Did::Released),
+    ];
+    let did = did.iter().filter(|(is, _)| *is);
+    acts.extend(did.map(|(_, did)| PanelAct::Mouse(*did, place)));
+    if is_inside && !down {
+        acts.push(PanelAct::Pointed(place));
     }
 }
 
