@@ -161,8 +161,14 @@ impl Shells {
             _read_all: read_all,
         };
         let (says, patience) = (self.says.clone(), Arc::clone(&credit));
+        // Not held: a terminal that is dropped is closed.
+        let unread = Arc::downgrade(&master);
+        let unread = move || {
+            let master = unread.upgrade();
+            master.is_some_and(|master| master.get_ref().has_some())
+        };
         spawn("shell-end", move || {
-            let code = wait(ends.program, &all_read, &patience);
+            let code = wait(ends.program, &all_read, &patience, unread);
             let exited = ShellOutput::Exited { code };
             let _ = says.blocking_send(AgentSays::Shell(lane, exited));
         })?;
@@ -290,11 +296,17 @@ async fn write(
 
 /// Waits for the program and for what it last said. Not for what it left running in the background with this
 /// terminal: that is cut off once it has been silent for a while.
-fn wait(program: Program, all_read: &Receiver<()>, credit: &Credit) -> i32 {
+fn wait(
+    program: Program,
+    all_read: &Receiver<()>,
+    credit: &Credit,
+    unread: impl Fn() -> bool,
+) -> i32 {
     let code = program.wait();
     loop {
         match all_read.recv_timeout(SETTLED) {
-            Err(RecvTimeoutError::Timeout) if !credit.settled() => {}
+            // On a busy computer it may have been silent only to us.
+            Err(RecvTimeoutError::Timeout) if !credit.settled() || unread() => {}
             _ => break,
         }
     }

@@ -150,7 +150,7 @@ fn the_mouse_in_the_window_works_in_an_editor_there() -> anyhow::Result<()> {
     scene.clicks(x, y)?;
     scene.types("iCLICKED ")?;
     press(&scene, &[ESCAPE])?;
-    letters::wait(scene.technician(), "thCLICKED ird", &terminal(), SOON)?;
+    letters::wait(scene.technician(), "thCLICKED", &terminal(), SOON)?;
     scene.types(":wq\n")?;
     scene.technician().until(SOON, "the file", |_| {
         Ok(std::fs::read_to_string(&file)? == "first line\nsecond line\nthCLICKED ird line\n")
