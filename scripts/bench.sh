@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the benches one after the other and ends with one table: what was measured, what is wanted, what others need.
 # A part that fails is named there and takes no other part's numbers away. What each part printed stays in target/bench/.
-# With names of parts as arguments only those: codec instructions latency lines shell idle files verify replay forward picture.
+# With names of parts as arguments only those: codec instructions latency lines cable shell idle files verify replay forward picture.
 set -u
 
 wanted=" $* "
@@ -39,9 +39,10 @@ part codec 15 cargo bench -q -p sightline-picture
 part instructions 30 ./scripts/instructions.sh
 part latency 20 "$built/bench_latency"
 part lines 20 "$built/bench_lines"
+part cable 20 "$built/bench_cable"
 part shell 10 "$built/bench_shell"
 part idle 5 "$built/bench_idle"
-part files 10 "$built/bench_files"
+part files 20 "$built/bench_files"
 part verify 10 "$built/bench_verify"
 part replay 15 cargo run --release --quiet -p sightline --example bench_replay
 part forward 15 cargo bench -q -p sightline-relay --bench forward

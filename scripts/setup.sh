@@ -8,13 +8,13 @@ libxcb1-dev libxcb-shm0-dev libxcb-randr0-dev libxkbcommon-dev
 libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2 libx11-xcb1
 strace xvfb xterm openbox x11-apps x11-utils x11-xserver-utils x11-xkb-utils xkb-data xauth xdotool xclip imagemagick
 tigervnc-standalone-server tigervnc-tools
-fonts-dejavu-core ffmpeg vim tmux procps
+fonts-dejavu-core ffmpeg vim tmux procps iproute2
 python3 python3-cryptography
 "
 
 # What only the benches compare with.
 if [ "${1:-}" = bench ]; then
-    packages="$packages tigervnc-viewer tigervnc-scraping-server coturn iproute2 valgrind openssh-server"
+    packages="$packages tigervnc-viewer tigervnc-scraping-server coturn valgrind openssh-server openssh-client mosh"
 fi
 
 missing=""

@@ -2,6 +2,7 @@
 //!
 //! Everything that is started here is ended when its value is dropped.
 
+pub mod cable;
 pub mod disk;
 pub mod display;
 pub mod drop;
@@ -11,6 +12,9 @@ pub mod hostile;
 pub mod letters;
 pub mod measure;
 pub mod memory;
+pub mod mosh;
+pub mod netem;
+pub mod openssh;
 /// A person's own mouse and keyboard, as the agent's tests have them.
 #[path = "../../agent/tests/platform/rfb.rs"]
 pub mod person;

@@ -1,12 +1,15 @@
 //! What the benches share: samples, tables, a repeatable chance, and what processes used.
 
+pub mod copying;
 pub mod delivery;
 pub mod drawings;
 pub mod echo;
 pub mod eye;
 pub mod h264;
+pub mod keys;
 pub mod line;
 pub mod marks;
+pub mod remote;
 pub mod sharing;
 pub mod stages;
 pub mod watch;

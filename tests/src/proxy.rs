@@ -4,35 +4,20 @@
 //!
 //! Chance is seeded, so that a run can be repeated as far as the programs' own timing allows.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use crate::netem::Conditions;
+use crate::netem::{Dice, Fate, OneWay, UnderWay};
+
 /// Larger than any datagram.
 const DATAGRAM: usize = 65_536;
 /// How soon a thread sees that the proxy was dropped.
 const LOOK_UP: Duration = Duration::from_millis(100);
-
-/// What the network does to each datagram, the same in both directions.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Conditions {
-    pub delay: Duration,
-    /// Added to the delay, evenly from nothing up to this; order is kept.
-    pub jitter: Duration,
-    /// How many of a thousand datagrams are lost.
-    pub loss_per_mille: u16,
-    /// Bytes a second in each direction; no limit if not said.
-    pub rate: Option<u64>,
-    /// Bytes that wait for their turn; what comes beyond is lost. Only with a rate.
-    pub queue: u64,
-    /// All clients use one line, as in a household.
-    pub shared: bool,
-    /// Nothing passes.
-    pub cut: bool,
-}
 
 /// What a line carried in one direction.
 #[derive(Clone, Debug, Default)]
@@ -59,12 +44,10 @@ struct Shared {
 
 struct State {
     conditions: Conditions,
-    chance: u64,
-    /// On their way, by the time of arrival and the order of sending.
-    under_way: BTreeMap<(Instant, u64), Datagram>,
-    sent: u64,
+    dice: Dice,
+    under_way: UnderWay<Datagram>,
     /// One for each client and direction; that of no client is the one that all share.
-    lines: HashMap<(Option<SocketAddr>, Direction), Line>,
+    ways: HashMap<(Option<SocketAddr>, Direction), OneWay>,
     /// The next client that comes passes unhindered.
     spare_next: bool,
     spared: HashSet<SocketAddr>,
@@ -78,14 +61,6 @@ pub enum Direction {
     Down,
 }
 
-/// A direction of a client's line.
-struct Line {
-    /// When what was sent until now has left.
-    free_at: Instant,
-    /// When the last of it arrives.
-    last_due: Instant,
-}
-
 struct Datagram {
     bytes: Vec<u8>,
     from: Arc<UdpSocket>,
@@ -97,10 +72,9 @@ impl Proxy {
     pub fn start(target: &str, seed: u64) -> anyhow::Result<Proxy> {
         let state = State {
             conditions: Conditions::default(),
-            chance: seed | 1,
-            under_way: BTreeMap::new(),
-            sent: 0,
-            lines: HashMap::new(),
+            dice: Dice::new(seed),
+            under_way: UnderWay::default(),
+            ways: HashMap::new(),
             spare_next: false,
             spared: HashSet::new(),
             carried: HashMap::new(),
@@ -188,9 +162,7 @@ impl Shared {
             let _ = datagram.from.send_to(&datagram.bytes, datagram.to);
             return;
         }
-        state.sent += 1;
-        let key = (due, state.sent);
-        state.under_way.insert(key, datagram);
+        state.under_way.add(due, datagram);
         self.changed.notify_all();
     }
 }
@@ -202,43 +174,25 @@ impl State {
         if self.spared.contains(&from.0) {
             return (!conditions.cut).then_some(now);
         }
-        if conditions.cut || self.draw(1_000) < u64::from(conditions.loss_per_mille) {
-            return None;
-        }
-        let jitter_us = conditions.jitter.as_micros() as u64;
-        let jitter = Duration::from_micros(match jitter_us {
-            0 => 0,
-            jitter_us => self.draw(jitter_us),
-        });
         let client = (!conditions.shared).then_some(from.0);
-        let line = self.lines.entry((client, from.1)).or_insert(Line {
-            free_at: now,
-            last_due: now,
-        });
-        let carried = self.carried.entry(from).or_default();
-        let mut leaves = now;
-        if let Some(rate) = conditions.rate {
-            let backlog = line.free_at.saturating_duration_since(now);
-            if backlog.as_secs_f64() * rate as f64 > conditions.queue as f64 {
-                carried.overflowed += 1;
-                return None;
+        let way = self.ways.entry((client, from.1));
+        let way = way.or_insert_with(|| OneWay::new(now));
+        let fate = way.send(&conditions, &mut self.dice, bytes, now);
+        match fate {
+            Fate::Lost => None,
+            Fate::Overflowed => {
+                self.carried.entry(from).or_default().overflowed += 1;
+                None
             }
-            carried.waited.push(backlog);
-            line.free_at =
-                line.free_at.max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
-            leaves = line.free_at;
+            Fate::Arrives { at, waited } => {
+                let carried = self.carried.entry(from).or_default();
+                carried.bytes += bytes;
+                if conditions.rate.is_some() {
+                    carried.waited.push(waited);
+                }
+                Some(at)
+            }
         }
-        carried.bytes += bytes;
-        line.last_due = line.last_due.max(leaves + conditions.delay + jitter);
-        Some(line.last_due)
-    }
-
-    /// Below `end`, by xorshift64*.
-    fn draw(&mut self, end: u64) -> u64 {
-        self.chance ^= self.chance >> 12;
-        self.chance ^= self.chance << 25;
-        self.chance ^= self.chance >> 27;
-        (self.chance.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
     }
 }
 
@@ -309,21 +263,16 @@ fn deliver(shared: &Shared) {
     let mut state = shared.lock();
     while !shared.is_over() {
         let now = Instant::now();
-        let due = state.under_way.first_key_value().map(|(key, _)| key.0);
-        match due {
-            Some(due) if due <= now => {
-                if let Some((_, datagram)) = state.under_way.pop_first() {
-                    drop(state);
-                    let _ = datagram.from.send_to(&datagram.bytes, datagram.to);
-                    state = shared.lock();
-                }
-            }
-            _ => {
-                let wait = due.map_or(LOOK_UP, |due| due - now);
-                let waited = shared.changed.wait_timeout(state, wait);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
+        if let Some(datagram) = state.under_way.arrived(now) {
+            drop(state);
+            let _ = datagram.from.send_to(&datagram.bytes, datagram.to);
+            state = shared.lock();
+            continue;
         }
+        let due = state.under_way.next_due();
+        let wait = due.map_or(LOOK_UP, |due| due - now);
+        let waited = shared.changed.wait_timeout(state, wait);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 

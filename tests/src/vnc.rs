@@ -17,13 +17,12 @@ const SCRAPER: &str = "X0tigervnc";
 /// How long a server may take to listen.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Nobody is asked for anything, and only this computer may connect.
-const OPEN: [&str; 4] = [
-    "-SecurityTypes=None",
-    "-localhost=1",
-    "-AlwaysShared=1",
-    "-UseIPv6=0",
-];
+/// Nobody is asked for anything.
+const OPEN: [&str; 3] = ["-SecurityTypes=None", "-AlwaysShared=1", "-UseIPv6=0"];
+
+/// Who may connect.
+const THIS_COMPUTER: &str = "-localhost=1";
+const ANY_COMPUTER: &str = "-localhost=0";
 
 /// A TCP port of the loopback that was free a moment ago.
 fn free_port() -> anyhow::Result<u16> {
@@ -42,7 +41,7 @@ fn wait_for(port: u16) -> anyhow::Result<()> {
     let deadline = Instant::now() + SOON;
     // Local address and port in hexadecimal, any remote one, state 0A: listening.
     let listening = |line: &str| line.contains(&format!(":{port:04X} ")) && line.contains(" 0A ");
-    while !std::fs::read_to_string("/proc/net/tcp")?
+    while !std::fs::read_to_string("/proc/thread-self/net/tcp")?
         .lines()
         .any(listening)
     {
@@ -62,13 +61,23 @@ pub struct Server {
 
 /// `Xvnc`: X server and VNC server in one. Also gives the display's name.
 pub fn xvnc(width: u32, height: u32) -> anyhow::Result<(Server, String)> {
+    xvnc_for(width, height, THIS_COMPUTER)
+}
+
+/// The same for the other end of a cable, in the network namespace of this thread, which nothing else is in.
+pub fn xvnc_on_cable(width: u32, height: u32) -> anyhow::Result<(Server, String)> {
+    xvnc_for(width, height, ANY_COMPUTER)
+}
+
+fn xvnc_for(width: u32, height: u32, who: &str) -> anyhow::Result<(Server, String)> {
     let port = free_port()?;
     let geometry = format!("{width}x{height}");
     let mut command = Command::new("Xvnc");
     command.args(["-displayfd", "1", "-nolisten", "tcp", "-noreset"]);
     command
         .args(["-depth", "24", "-geometry", &geometry])
-        .args(OPEN);
+        .args(OPEN)
+        .arg(who);
     command.arg(format!("-rfbport={port}"));
     quiet(&mut command).stdout(Stdio::piped());
     let mut process =
@@ -92,6 +101,7 @@ pub fn scrape(display: &str) -> anyhow::Result<Server> {
     let port = free_port()?;
     let mut command = Command::new(SCRAPER);
     command.arg(format!("-display={display}")).args(OPEN);
+    command.arg(THIS_COMPUTER);
     command.arg(format!("-rfbport={port}"));
     let process = Kept::spawn(quiet(&mut command))?;
     wait_for(port)?;
@@ -103,11 +113,25 @@ pub fn view(server: &Server, on: &Display, home: &Path) -> anyhow::Result<Kept> 
     view_port(server.port, on, home)
 }
 
+/// The same from the other end of a cable.
+pub fn view_from(
+    server: &Server,
+    address: &str,
+    on: &Display,
+    home: &Path,
+) -> anyhow::Result<Kept> {
+    view_at(address, server.port, on, home)
+}
+
 /// The same for whatever server listens on that port.
 pub fn view_port(port: u16, on: &Display, home: &Path) -> anyhow::Result<Kept> {
+    view_at("127.0.0.1", port, on, home)
+}
+
+fn view_at(address: &str, port: u16, on: &Display, home: &Path) -> anyhow::Result<Kept> {
     let mut command = Command::new("vncviewer");
     command.args(["-RemoteResize=0", "-NoJPEG=1", "-SecurityTypes=None"]);
-    command.arg(format!("127.0.0.1::{port}"));
+    command.arg(format!("{address}::{port}"));
     command.env("DISPLAY", on.name()).env("HOME", home);
     Kept::spawn(quiet(&mut command)).context("apt-get install tigervnc-viewer")
 }

@@ -10,8 +10,10 @@ use super::echo;
 use super::echo::{COLOURS, Echo};
 use super::eye::Eye;
 use super::line::Line;
+use super::remote::RELAY_PORT;
 use super::watch::{Freshness, Watch};
 use super::{Chance, Samples};
+use crate::cable::{Cable, End};
 use crate::display::Display;
 use crate::false_relay::FalseRelay;
 use crate::proxy::Proxy;
@@ -152,11 +154,55 @@ impl Stage {
                 proxy.spare_next();
             }
         })?;
-        let mut stage = Stage::new(user.name(), &technician)?;
-        stage.eye.set_patience(PATIENCE);
-        stage.echo.set_patience(PATIENCE);
+        let stage = Stage::new(user.name(), &technician)?.patient();
         let held = (session, world, technician, user, Rc::clone(&proxy));
         Ok((stage.over(held), proxy))
+    }
+
+    /// Agent and relay at one end of a cable, the viewer at the other.
+    pub fn on_cable(cable: &Cable) -> anyhow::Result<Stage> {
+        let listen = format!("{}:{RELAY_PORT}", End::User.address());
+        let setting = Setting {
+            listen: Some(listen),
+            ..Setting::default()
+        };
+        let user = Display::start(USER.0, USER.1)?;
+        let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
+        let (mut world, mut agent) = cable.at(End::User, || {
+            let mut world = World::with(setting)?;
+            let agent = world.share(&user, &[])?;
+            Ok((world, agent))
+        })?;
+        let code = agent.code.clone();
+        let connect = || world.connect(&technician, &code, &[]);
+        let mut viewer = cable.at(End::Technician, connect)?;
+        agent.answer("y")?;
+        viewer.events.wait("granted", PATIENCE)?;
+        technician.wait_window("Sightline", PATIENCE)?;
+        viewer.events.wait("round_trip", PATIENCE)?;
+        let stage = Stage::new(user.name(), &technician)?.patient();
+        Ok(stage.over((viewer, agent, world, technician, user)))
+    }
+
+    /// `Xvnc` at one end of a cable, `vncviewer` at the other.
+    pub fn xvnc_on_cable(cable: &Cable) -> anyhow::Result<Stage> {
+        let home = tempfile::tempdir()?;
+        let (server, user) = cable.at(End::User, || vnc::xvnc_on_cable(USER.0, USER.1))?;
+        let technician = Display::start(TECHNICIAN.0, TECHNICIAN.1)?;
+        let address = End::User.address();
+        let view = || vnc::view_from(&server, address, &technician, home.path());
+        let viewer = cable.at(End::Technician, view)?;
+        // There is nothing to click on before the window is there.
+        technician.wait_window("TigerVNC", PATIENCE)?;
+        let stage = Stage::new(&user, &technician)?.patient();
+        Ok(stage.over((viewer, server, technician, home)))
+    }
+
+    /// On a bad line everything takes its time.
+    fn patient(mut self) -> Stage {
+        self.eye.set_patience(PATIENCE);
+        self.echo.set_patience(PATIENCE);
+        self
     }
 
     /// `Xvnc` as the user's X server, and `vncviewer`.
