@@ -1,5 +1,10 @@
 //! Files to and from the user's computer, by the commands that technicians use.
 
+mod changing;
+mod full;
+mod many;
+mod odd;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -119,6 +124,28 @@ fn large(length: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(word).collect();
     bytes.truncate(length);
     bytes
+}
+
+/// The next command's transfers are not asked about any more.
+fn agree(scene: &mut Scene) -> anyhow::Result<()> {
+    let folder = scene.at("agreed")?;
+    let file = folder.join("first");
+    fs::write(&file, "first")?;
+    let mut send = scene.send(&file, &folder, &["--on-collision", "skip"])?;
+    scene.agent.answer_files("all")?;
+    assert_eq!(send.exit_code(SOON)?, 0);
+    Ok(())
+}
+
+/// What a command left out: paths and reasons, by path.
+fn left_out(command: &mut Program) -> anyhow::Result<BTreeMap<String, String>> {
+    command.events.wait("copied", SOON)?;
+    let parsed = |line: &String| serde_json::from_str::<serde_json::Value>(line).ok();
+    let events = command.events.heard().iter().filter_map(parsed);
+    let not_copied = events.filter(|event| event["event"] == "not_copied");
+    not_copied
+        .map(|event| Ok((text(&event, "path")?, text(&event, "why")?)))
+        .collect()
 }
 
 /// What a command said went wrong.
@@ -288,9 +315,9 @@ fn what_is_there_is_treated_as_the_technician_says() -> anyhow::Result<()> {
 /// So large that it can be interrupted, so small that it fits every test machine.
 const INTERRUPTED: usize = 160 << 20;
 
-fn wait_for_part(part: &Path) -> anyhow::Result<()> {
+fn wait_for_part(part: &Path, bytes: u64) -> anyhow::Result<()> {
     let deadline = Instant::now() + SOON;
-    while part.metadata().map_or(0, |facts| facts.len()) < 8 << 20 {
+    while part.metadata().map_or(0, |facts| facts.len()) < bytes {
         anyhow::ensure!(
             Instant::now() < deadline,
             "{} does not grow",
@@ -311,7 +338,7 @@ fn files_taken_back_end_a_transfer_at_once_and_the_session_goes_on() -> anyhow::
     let mut send = scene.send(&file, &to, &[])?;
     scene.agent.answer_files("y")?;
     let part = to.join(".large.sightline-part");
-    wait_for_part(&part)?;
+    wait_for_part(&part, 8 << 20)?;
     scene.agent.terminal.type_line("/take files")?;
     assert!(failure(&mut send)?.contains("took"));
     let length = part.metadata()?.len();
@@ -356,7 +383,7 @@ fn what_the_user_stops_is_not_there_and_goes_on_in_another_session() -> anyhow::
     let mut send = scene.send(&file, &to, &[])?;
     scene.agent.answer_files("y")?;
     let part = to.join(".large.sightline-part");
-    wait_for_part(&part)?;
+    wait_for_part(&part, 8 << 20)?;
     scene.agent.terminal.signal(rustix::process::Signal::INT)?;
     failure(&mut send)?;
     assert_eq!(scene.agent.ends(SOON)?.1, "the user stopped the session");

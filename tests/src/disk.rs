@@ -16,10 +16,14 @@ pub struct Disk {
 impl Disk {
     /// `None` where we may not mount.
     pub fn mount(megabytes: u32) -> anyhow::Result<Option<Disk>> {
+        Disk::mount_with(&format!("size={megabytes}m"))
+    }
+
+    /// With these options of tmpfs.
+    pub fn mount_with(options: &str) -> anyhow::Result<Option<Disk>> {
         let folder = tempfile::tempdir()?;
-        let size = format!("size={megabytes}m");
         let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
             .arg(folder.path())
             .output()?;
         if !mount.status.success() {
@@ -47,11 +51,36 @@ impl Disk {
         Ok(())
     }
 
+    /// Takes all the room but for so many bytes, at once.
+    pub fn leave(&self, bytes: u64) -> anyhow::Result<()> {
+        let free = self.free()?;
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.ballast())?;
+        let taken = free.checked_sub(bytes).context("there is less room")?;
+        let end = file.metadata()?.len();
+        let flags = rustix::fs::FallocateFlags::empty();
+        Ok(rustix::fs::fallocate(file, flags, end, taken)?)
+    }
+
+    /// Bytes that find room.
+    pub fn free(&self) -> anyhow::Result<u64> {
+        let disk = rustix::fs::statvfs(self.path())?;
+        Ok(disk.f_bavail * disk.f_frsize)
+    }
+
     /// From now on nothing can be written to it.
     pub fn make_read_only(&self) -> anyhow::Result<()> {
+        self.remount("ro")
+    }
+
+    /// Mounts it anew with this option, and what is on it.
+    pub fn remount(&self, option: &str) -> anyhow::Result<()> {
         let mut mount = Command::new("mount");
-        mount.args(["-o", "remount,ro"]).arg(self.path());
-        anyhow::ensure!(mount.status()?.success(), "it stays writable");
+        mount.args(["-o", &format!("remount,{option}")]);
+        let done = mount.arg(self.path()).status()?.success();
+        anyhow::ensure!(done, "it cannot be mounted with {option}");
         Ok(())
     }
 }

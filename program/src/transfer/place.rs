@@ -14,10 +14,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use sightline_ends::content::{Collision, PathBytes};
-use sightline_ends::transfer::{Begin, Hash, RESUMABLE, Seen, check, numbered, part};
+use sightline_ends::transfer::{Begin, DEPTH, Hash, RESUMABLE, Seen, check, numbered, part};
 
-use super::walk::{SAFE, open_folder};
-use super::{Stopped, words};
+use super::walk::{SAFE, Walk, open_folder};
+use super::{Stopped, bytes_text, words};
 
 /// A file of so many bytes is on the disk before it gets its name. Smaller ones are so together, at the transfer's end: each by
 /// itself would cost more time than its bytes.
@@ -26,8 +26,10 @@ const SYNCED_ALONE: u64 = 1 << 20;
 const MOST_NUMBERS: u32 = 9_999;
 /// Bytes hashed at a time.
 const HASHED: usize = 1 << 20;
-/// What a disk keeps free beside what is to come: the rest of the computer goes on.
+/// What a disk keeps free beside what is to come, and gets back when it is full: the rest of the computer goes on.
 const KEPT_FREE: u64 = 64 << 20;
+/// What `stat` counts a file's room in, in bytes, whatever the disk does.
+const BLOCK: u64 = 512;
 
 const FILE: Mode = Mode::from_raw_mode(0o644);
 const FOLDER: Mode = Mode::from_raw_mode(0o755);
@@ -68,8 +70,37 @@ pub struct Target {
     seen: Seen,
 }
 
-fn said(error: Errno) -> String {
-    words(&error.into())
+/// Why a file or folder does not come to its place.
+#[derive(Debug)]
+pub(super) struct Misplaced {
+    pub why: String,
+    /// The disk is full: what comes next would not find room either.
+    pub full: bool,
+}
+
+impl From<io::Error> for Misplaced {
+    fn from(error: io::Error) -> Misplaced {
+        let number = error.raw_os_error().map(Errno::from_raw_os_error);
+        Misplaced {
+            why: words(&error),
+            full: matches!(number, Some(Errno::NOSPC | Errno::DQUOT)),
+        }
+    }
+}
+
+impl From<Errno> for Misplaced {
+    fn from(error: Errno) -> Misplaced {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<&str> for Misplaced {
+    fn from(why: &str) -> Misplaced {
+        Misplaced {
+            why: why.into(),
+            full: false,
+        }
+    }
 }
 
 /// Hashes a file's first bytes; `None` if they are not to be had. `check` is asked between pieces.
@@ -110,15 +141,24 @@ impl Target {
         self.collision = collision;
     }
 
-    /// Refuses what the disk has no room for.
-    pub fn has_room(&self, bytes: u64) -> Result<(), String> {
+    /// Refuses what the disk has no room for, beside what an earlier try left of these names.
+    pub fn has_room(&self, bytes: u64, names: &[PathBytes]) -> Result<(), String> {
         let Ok(disk) = fstatvfs(&self.folder) else {
             return Ok(()); // then writing will tell
         };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        match bytes.saturating_add(KEPT_FREE) <= free {
+        let spare = free.saturating_sub(KEPT_FREE);
+        let parts = names.iter().filter(|name| check(name).is_ok());
+        let there: u64 = parts
+            .map(|name| held(&self.folder, &part(name), DEPTH))
+            .sum();
+        match bytes <= spare.saturating_add(there) {
             true => Ok(()),
-            false => Err("the disk has no room for it".into()),
+            false => Err(format!(
+                "the disk has no room for it: {} where {} can be spared",
+                bytes_text(bytes),
+                bytes_text(spare)
+            )),
         }
     }
 
@@ -129,8 +169,8 @@ impl Target {
     }
 
     /// The folder of that path in the transfer, made if need be.
-    fn open_path(&mut self, path: &[PathBytes]) -> Result<OwnedFd, String> {
-        let cloned = |folder: &OwnedFd| folder.try_clone().map_err(|error| words(&error));
+    fn open_path(&mut self, path: &[PathBytes]) -> Result<OwnedFd, Misplaced> {
+        let cloned = |folder: &OwnedFd| folder.try_clone().map_err(Misplaced::from);
         let Some((top, rest)) = path.split_first() else {
             return cloned(&self.folder);
         };
@@ -148,24 +188,24 @@ impl Target {
             None => return Err("its folder is not there".into()),
         };
         for name in rest {
-            folder = make_folder(&folder, name).map_err(said)?;
+            folder = make_folder(&folder, name)?;
         }
         self.last = Some((path.to_vec(), cloned(&folder)?));
         Ok(folder)
     }
 
-    fn open_top(&self, name: &PathBytes) -> Result<Top, String> {
+    fn open_top(&self, name: &PathBytes) -> Result<Top, Misplaced> {
         let is_folder = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         let merges = self.collision != Collision::KeepBoth;
         if merges && there(&self.folder, name).is_some_and(is_folder) {
             return Ok(Top {
                 name: name.clone(),
-                folder: make_folder(&self.folder, name).map_err(said)?,
+                folder: make_folder(&self.folder, name)?,
                 grows: false,
             });
         }
-        let folder = make_folder(&self.folder, &part(name)).map_err(said)?;
-        let stat = fstat(&folder).map_err(said)?;
+        let folder = make_folder(&self.folder, &part(name))?;
+        let stat = fstat(&folder)?;
         if stat.st_uid != rustix::process::getuid().as_raw() {
             return Err("somebody else keeps a folder in its place".into());
         }
@@ -178,7 +218,7 @@ impl Target {
     }
 
     /// Makes a folder of the transfer.
-    pub(super) fn folder(&mut self, path: &[PathBytes]) -> Result<(), String> {
+    pub(super) fn folder(&mut self, path: &[PathBytes]) -> Result<(), Misplaced> {
         self.open_path(path).map(drop)
     }
 
@@ -187,7 +227,7 @@ impl Target {
         &mut self,
         begin: &Begin,
         check: &dyn Fn() -> Result<(), Stopped>,
-    ) -> Result<Result<Begun, String>, Stopped> {
+    ) -> Result<Result<Begun, Misplaced>, Stopped> {
         let ready = match self.make_ready(begin) {
             Ok(Some(growing)) => growing,
             Ok(None) => return Ok(Ok(Begun::Skip)),
@@ -206,7 +246,7 @@ impl Target {
         }))
     }
 
-    fn make_ready(&mut self, begin: &Begin) -> Result<Option<Growing>, String> {
+    fn make_ready(&mut self, begin: &Begin) -> Result<Option<Growing>, Misplaced> {
         let Some((name, folders)) = begin.path.split_last() else {
             return Err("it has no name".into());
         };
@@ -235,7 +275,7 @@ impl Target {
     }
 
     /// Writes into the file that is on.
-    pub(super) fn write(&mut self, at: u64, bytes: &[u8]) -> Result<(), String> {
+    pub(super) fn write(&mut self, at: u64, bytes: &[u8]) -> Result<(), Misplaced> {
         let growing = self.growing.as_ref().ok_or("no file is open")?;
         let write = || {
             if at == 0 {
@@ -244,14 +284,13 @@ impl Target {
             growing.file.write_all_at(bytes, at)
         };
         write().map_err(|error: io::Error| {
-            if matches!(
-                error.raw_os_error().map(Errno::from_raw_os_error),
-                Some(Errno::NOSPC)
-            ) {
-                // The computer needs its last bytes for other things.
-                let _ = growing.file.set_len(0);
+            let trouble = Misplaced::from(error);
+            if trouble.full {
+                // The computer needs its last bytes for other things. What is left of the file is a beginning for another try.
+                let there = growing.file.metadata().map_or(0, |facts| facts.len());
+                let _ = growing.file.set_len(there.saturating_sub(KEPT_FREE));
             }
-            words(&error)
+            trouble
         })
     }
 
@@ -266,7 +305,7 @@ impl Target {
     }
 
     /// Puts the whole file into its place: the name that it got, if not its own.
-    pub(super) fn place(&mut self) -> Result<Option<PathBytes>, String> {
+    pub(super) fn place(&mut self) -> Result<Option<PathBytes>, Misplaced> {
         let growing = self.growing.take().ok_or("no file is open")?;
         let name = growing.begin.path.last().ok_or("it has no name")?.clone();
         settle(&growing)?;
@@ -284,7 +323,7 @@ impl Target {
         })
     }
 
-    fn finish_top(&mut self) -> Result<(), String> {
+    fn finish_top(&mut self) -> Result<(), Misplaced> {
         self.last = None;
         let Some(top) = self.top.take().filter(|top| top.grows) else {
             return Ok(());
@@ -295,9 +334,28 @@ impl Target {
     }
 
     /// Everything is there: gives the last folder its name and waits for the disk.
-    pub(super) fn finish(&mut self) -> Result<(), String> {
+    pub(super) fn finish(&mut self) -> Result<(), Misplaced> {
         self.finish_top()?;
-        syncfs(&self.folder).map_err(said)
+        Ok(syncfs(&self.folder)?)
+    }
+}
+
+/// Bytes on the disk of what has this name, and is below it.
+fn held(folder: &OwnedFd, name: &[u8], depth: usize) -> u64 {
+    let Some(stat) = there(folder, name) else {
+        return 0;
+    };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => u64::try_from(stat.st_blocks).unwrap_or(0) * BLOCK,
+        FileType::Directory if depth > 0 => {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
+            let Ok(inner) = openat(folder, name, flags, Mode::empty()) else {
+                return 0;
+            };
+            let names = Walk::names(&inner).unwrap_or_default();
+            names.iter().map(|name| held(&inner, name, depth - 1)).sum()
+        }
+        _ => 0,
     }
 }
 
@@ -322,7 +380,7 @@ fn make_folder(folder: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
 }
 
 /// Nobody else may write there at the same time.
-fn alone(file: BorrowedFd<'_>) -> Result<(), String> {
+fn alone(file: BorrowedFd<'_>) -> Result<(), Misplaced> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         // Not every file system has locks.
         Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
@@ -332,7 +390,7 @@ fn alone(file: BorrowedFd<'_>) -> Result<(), String> {
 
 /// Opens a file that grows. One that is there is taken up only if it is this user's own and has no other name: what stands
 /// in a folder of many people may be a trap.
-fn open_part(folder: &OwnedFd, part: &[u8], mode: Mode) -> Result<File, String> {
+fn open_part(folder: &OwnedFd, part: &[u8], mode: Mode) -> Result<File, Misplaced> {
     let flags = OFlags::RDWR | SAFE;
     let ours = |stat: &Stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
@@ -347,16 +405,16 @@ fn open_part(folder: &OwnedFd, part: &[u8], mode: Mode) -> Result<File, String> 
     }
     let _ = unlinkat(folder, part, AtFlags::empty());
     let new = flags | OFlags::CREATE | OFlags::EXCL;
-    let file = openat(folder, part, new, mode).map_err(said)?;
+    let file = openat(folder, part, new, mode)?;
     alone(file.as_fd())?;
     Ok(File::from(file))
 }
 
 /// Length, rights and time as they were at the sender; then the disk has it.
-fn settle(growing: &Growing) -> Result<(), String> {
+fn settle(growing: &Growing) -> Result<(), Misplaced> {
     let Growing { file, begin, .. } = growing;
-    file.set_len(begin.bytes).map_err(|error| words(&error))?;
-    let stat = fstat(file).map_err(said)?;
+    file.set_len(begin.bytes)?;
+    let stat = fstat(file)?;
     // Never more than the umask lets a new file have, and neither setuid nor setgid.
     let read = stat.st_mode & 0o444;
     let run = if begin.executable { read >> 2 } else { 0 };
@@ -377,7 +435,7 @@ fn settle(growing: &Growing) -> Result<(), String> {
         let _ = futimens(file, &times); // a time that this disk does not know
     }
     if begin.bytes >= SYNCED_ALONE {
-        file.sync_all().map_err(|error| words(&error))?;
+        file.sync_all()?;
     }
     Ok(())
 }
@@ -388,23 +446,21 @@ fn rename(
     part: &[u8],
     name: &[u8],
     collision: Collision,
-) -> Result<Option<PathBytes>, String> {
+) -> Result<Option<PathBytes>, Misplaced> {
     if collision == Collision::Replace {
-        return match renameat(folder, part, folder, name) {
-            Ok(()) => Ok(None),
-            Err(error) => Err(said(error)),
-        };
+        renameat(folder, part, folder, name)?;
+        return Ok(None);
     }
     match rename_new(folder, part, name) {
         Err(Errno::EXIST) if collision == Collision::KeepBoth => {}
         Err(Errno::EXIST) => return Err("it is there already".into()),
-        done => return done.map(|()| None).map_err(said),
+        done => return Ok(done.map(|()| None)?),
     }
     for number in 2..MOST_NUMBERS {
         let other = numbered(name, number);
         match rename_new(folder, part, &other) {
             Err(Errno::EXIST) => {}
-            done => return done.map(|()| Some(other)).map_err(said),
+            done => return Ok(done.map(|()| Some(other))?),
         }
     }
     Err("too many of that name are there already".into())

@@ -1,9 +1,9 @@
 //! Takes files in, in a thread of its own.
 
-use sightline_ends::content::{Amount, FileMessage, PathBytes};
+use sightline_ends::content::{Amount, Direction, FileMessage, PathBytes};
 use sightline_ends::transfer::{Begin, Deed, Meter, Receiver, shown};
 
-use super::place::{Begun, Target};
+use super::place::{Begun, Misplaced, Target};
 use super::{Line, News, Stopped};
 
 /// What is to come, and where it goes.
@@ -53,17 +53,19 @@ impl Receiving {
             let answer = match deed {
                 Deed::Nothing => None,
                 Deed::Folder { path } => {
-                    if let Err(why) = self.target.folder(&path) {
+                    if let Err(trouble) = self.target.folder(&path) {
+                        let why = self.only_this(trouble, line)?;
                         (line.news)(News::Failed(joined(&path), why));
                     }
                     None
                 }
                 Deed::Begin(begin) => self.begin(&begin, line)?,
-                Deed::Write { at, bytes } => self.write(at, &bytes, line),
-                Deed::Place => self.place(line),
+                Deed::Write { at, bytes } => self.write(at, &bytes, line)?,
+                Deed::Place => self.place(line)?,
                 Deed::Abandon { why } => self.abandon(why, line),
                 Deed::Last => {
-                    self.target.finish().map_err(Stopped::Here)?;
+                    let finished = self.target.finish();
+                    finished.map_err(|trouble| Stopped::Here(trouble.why))?;
                     line.say(self.machine.done())?;
                     return Ok(self.machine.files());
                 }
@@ -98,27 +100,48 @@ impl Receiving {
                 (line.news)(News::Skipped(self.name.clone()));
                 self.machine.skip()
             }
-            Err(why) => self.not_placed(why, line),
+            Err(trouble) => self.not_placed(trouble, line)?,
         })
     }
 
-    fn not_placed(&mut self, why: String, line: &mut Line<'_>) -> Option<FileMessage> {
-        (line.news)(News::Failed(self.name.clone(), why.clone()));
-        self.machine.not_placed(why)
-    }
-
-    fn write(&mut self, at: u64, bytes: &[u8], line: &mut Line<'_>) -> Option<FileMessage> {
-        self.done.bytes += bytes.len() as u64;
-        match self.target.write(at, bytes) {
-            Ok(()) => None,
-            Err(why) => {
-                self.target.abandon();
-                self.not_placed(why, line)
+    /// Why this one is left out, unless there is no room for any more of them.
+    fn only_this(&self, trouble: Misplaced, line: &Line<'_>) -> Result<String, Stopped> {
+        match (trouble.full, line.direction) {
+            (false, _) => Ok(trouble.why),
+            (true, Direction::ToUser) => Err(Stopped::Here("the user's disk is full".into())),
+            (true, Direction::ToTechnician) => {
+                Err(Stopped::Here("the technician's disk is full".into()))
             }
         }
     }
 
-    fn place(&mut self, line: &mut Line<'_>) -> Option<FileMessage> {
+    fn not_placed(
+        &mut self,
+        trouble: Misplaced,
+        line: &mut Line<'_>,
+    ) -> Result<Option<FileMessage>, Stopped> {
+        let why = self.only_this(trouble, line)?;
+        (line.news)(News::Failed(self.name.clone(), why.clone()));
+        Ok(self.machine.not_placed(why))
+    }
+
+    fn write(
+        &mut self,
+        at: u64,
+        bytes: &[u8],
+        line: &mut Line<'_>,
+    ) -> Result<Option<FileMessage>, Stopped> {
+        self.done.bytes += bytes.len() as u64;
+        match self.target.write(at, bytes) {
+            Ok(()) => Ok(None),
+            Err(trouble) => {
+                self.target.abandon();
+                self.not_placed(trouble, line)
+            }
+        }
+    }
+
+    fn place(&mut self, line: &mut Line<'_>) -> Result<Option<FileMessage>, Stopped> {
         match self.target.place() {
             Ok(other_name) => {
                 self.done.files += 1;
@@ -126,9 +149,9 @@ impl Receiving {
                 if let Some(FileMessage::Placed { note, .. }) = &placed {
                     (line.news)(News::Placed(self.name.clone(), note.clone()));
                 }
-                placed
+                Ok(placed)
             }
-            Err(why) => self.not_placed(why, line),
+            Err(trouble) => self.not_placed(trouble, line),
         }
     }
 

@@ -92,7 +92,7 @@ impl Sending {
                     continue;
                 }
                 Step::Read { at, bytes } => self.read(at, bytes),
-                Step::End => self.end(line),
+                Step::End => self.end(line)?,
                 Step::Done { files } => return Ok(files),
                 Step::Wait => {
                     let heard = match self.share.among() {
@@ -158,18 +158,31 @@ impl Sending {
         }
     }
 
-    fn end(&mut self, line: &mut Line<'_>) -> FileMessage {
+    fn end(&mut self, line: &mut Line<'_>) -> Result<FileMessage, Stopped> {
         let index = self.machine.on();
-        let unchanged = self.source.as_ref().is_some_and(Source::is_unchanged);
+        let is_as_sent = self.is_as_sent(line)?;
         self.source = None;
-        if unchanged {
-            return self.machine.end();
+        if is_as_sent {
+            return Ok(self.machine.end());
         }
         let why = "it changed while it was read".to_owned();
         if let Some(name) = index.and_then(|index| self.open.remove(&index)) {
             (line.news)(News::Failed(name, why.clone()));
         }
-        self.machine.unreadable(why)
+        Ok(self.machine.unreadable(why))
+    }
+
+    /// Whether the file still begins with what was sent. One that nobody wrote does; one that was written is read again, for
+    /// logs grow at their end all the time.
+    fn is_as_sent(&self, line: &Line<'_>) -> Result<bool, Stopped> {
+        let Some(source) = &self.source else {
+            return Ok(false);
+        };
+        if source.is_unchanged() {
+            return Ok(true);
+        }
+        let again = self.prefix(source.bytes(), line)?;
+        Ok(again.is_some_and(|hash| self.machine.has_sent(&hash)))
     }
 
     fn hear(&mut self, message: FileMessage, line: &mut Line<'_>) -> Result<(), Stopped> {

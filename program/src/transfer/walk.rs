@@ -132,7 +132,7 @@ impl Walk {
     }
 
     /// The names in a folder, in order.
-    fn names(folder: &OwnedFd) -> io::Result<Vec<PathBytes>> {
+    pub fn names(folder: &OwnedFd) -> io::Result<Vec<PathBytes>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(folder)? {
             let entry = entry?;

@@ -142,7 +142,7 @@ impl Job {
         };
         let mut taken = Vec::new();
         if let Some(target) = &target {
-            target.has_room(amount.bytes)?;
+            target.has_room(amount.bytes, &names)?;
             taken = target.taken(&names);
         }
         let collision = match collision {

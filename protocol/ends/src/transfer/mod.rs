@@ -19,7 +19,7 @@ pub use progress::{Meter, Progress};
 pub use receiver::{Begin, Deed, Receiver};
 pub use sender::{Sender, Step};
 
-use crate::content::FileMessage;
+use crate::content::{Amount, FileMessage};
 
 /// Bytes of a program's transfers that may be under way to the other side: 2 MiB. It fills 110 Mbit/s at 150 ms, and half of
 /// the connection's send buffer.
@@ -43,6 +43,18 @@ pub const MOST_ENTRIES: u32 = 1_000_000;
 pub const DEPTH: usize = 64;
 /// Bytes of a whole path: as the kernel's PATH_MAX.
 pub const LONGEST_PATH: usize = 4_096;
+
+/// Bytes by which files may have grown since they were counted: a log that grows by 270 kB a second, in the minute that the user
+/// has to answer.
+const GROWTH: u64 = 16 << 20;
+
+/// What may come at most of what was announced as this.
+pub fn at_most(announced: Amount) -> Amount {
+    Amount {
+        files: announced.files,
+        bytes: announced.bytes.saturating_add(GROWTH),
+    }
+}
 
 /// What a message takes of the window.
 pub fn cost(message: &FileMessage) -> u64 {

@@ -44,6 +44,7 @@ impl Meter {
     /// So much is done now. What was there before the transfer counts as done, but not for the rate.
     pub fn note(&mut self, done: Amount, now: Now) {
         self.done = done;
+        self.of.bytes = self.of.bytes.max(done.bytes); // it may have grown
         let last = self.marks.back().map_or(0, |(at, _)| *at);
         if now.mono_us >= last + MARK_US {
             self.marks.push_back((now.mono_us, done.bytes));

@@ -1,6 +1,6 @@
 //! Who gets the files. Everything that comes is checked before anything is done with it.
 
-use super::{Broken, GOT_EVERY, Hash, MOST_ENTRIES, RESUMABLE, check_path, cost};
+use super::{Broken, GOT_EVERY, Hash, MOST_ENTRIES, RESUMABLE, at_most, check_path, cost};
 use crate::content::{
     Amount, Direction, Entry, EntryKind, FileMessage, FileNote, MOST_NAMES, PathBytes,
 };
@@ -81,7 +81,8 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// `names` are the names at the top, as far as they are known, of `tops` in all; `amount` is all that may come.
+    /// `names` are the names at the top, as far as they are known, of `tops` in all; `amount` is what was
+    /// announced.
     pub fn new(
         transfer: u32,
         direction: Direction,
@@ -95,7 +96,7 @@ impl Receiver {
             transfer,
             direction,
             tops: if known { names } else { Vec::new() },
-            left: amount,
+            left: at_most(amount),
             next: 0,
             state: State::Between,
             taken: 0,

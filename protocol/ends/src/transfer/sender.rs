@@ -2,7 +2,7 @@
 
 use sightline_protocol::id::Digest;
 
-use super::{Broken, EACH, Hash, MOST_ENTRIES, PIECE, RESUMABLE, WINDOW, cost};
+use super::{Broken, EACH, Hash, MOST_ENTRIES, PIECE, RESUMABLE, WINDOW, at_most, cost};
 use crate::content::{Amount, Entry, EntryKind, FileMessage, PathBytes};
 
 /// What the sender's shell does next.
@@ -48,7 +48,7 @@ pub struct Sender {
     /// Cost of what was said, and of what the receiver has taken.
     said: u64,
     got: u64,
-    /// What was announced and not yet sent.
+    /// What may still be sent.
     left: Amount,
     next: u32,
     state: State,
@@ -64,7 +64,7 @@ impl Sender {
             window: WINDOW,
             said: 0,
             got: 0,
-            left: amount,
+            left: at_most(amount),
             next: 0,
             state: State::Between,
             spared: 0,
@@ -116,8 +116,8 @@ impl Sender {
         index
     }
 
-    /// The next entry. One that does not fit what was announced (it has grown since) is left out, and the next step is for
-    /// another entry.
+    /// The next entry. One that does not fit what was announced (it came since, or has grown much) is left out, and the next
+    /// step is for another entry.
     pub fn entry(
         &mut self,
         path: Vec<PathBytes>,
@@ -204,6 +204,11 @@ impl Sender {
             offset,
             bytes,
         })
+    }
+
+    /// Whether what was sent has this hash.
+    pub fn has_sent(&self, hash: &Hash) -> bool {
+        matches!(&self.state, State::Sending(_, _, sent) if sent.digest() == hash.digest())
     }
 
     /// The file was read whole and is what it was.

@@ -346,7 +346,7 @@ fn nothing_comes_that_was_not_asked_for() {
     let leads = receiver(1, 10).handle(file(0, &[b"asked", b"..", b"x"], 5));
     assert_eq!(leads, Err(Broken::Name(BadName::Leads)));
     assert_eq!(
-        receiver(1, 10).handle(file(0, &[b"asked"], 11)),
+        receiver(1, 10).handle(file(0, &[b"asked"], 11 + GROWTH)),
         Err(Broken::TooMuch)
     );
     assert_eq!(
@@ -408,7 +408,7 @@ fn a_file_that_shrinks_or_grows_is_not_sent_as_whole() {
         bytes,
         executable: false,
     };
-    let grown = sender.entry(vec![b"grown".to_vec()], kind(11), 0);
+    let grown = sender.entry(vec![b"grown".to_vec()], kind(11 + GROWTH), 0);
     assert!(matches!(grown, FileMessage::Unreadable { index: 0, .. }));
     sender.entry(vec![b"shrinks".to_vec()], kind(10), 0);
     assert_eq!(sender.step(), Step::Read { at: 0, bytes: 10 });

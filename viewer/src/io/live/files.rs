@@ -294,7 +294,7 @@ impl Job {
             paths: order.paths,
         })?;
         let asked = self.until_allowed().and_then(|amount| {
-            target.has_room(amount.bytes).map_err(here)?;
+            target.has_room(amount.bytes, &names).map_err(here)?;
             Ok(amount)
         });
         let amount = self.part(asked)?;
