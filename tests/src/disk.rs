@@ -53,15 +53,21 @@ impl Disk {
 
     /// Takes all the room but for so many bytes, at once.
     pub fn leave(&self, bytes: u64) -> anyhow::Result<()> {
-        let free = self.free()?;
-        let file = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.ballast())?;
-        let taken = free.checked_sub(bytes).context("there is less room")?;
-        let end = file.metadata()?.len();
+        let mut options = std::fs::File::options();
+        let file = options.create(true).append(true).open(self.ballast())?;
         let flags = rustix::fs::FallocateFlags::empty();
-        Ok(rustix::fs::fallocate(file, flags, end, taken)?)
+        loop {
+            let taken = self.free()?.saturating_sub(bytes);
+            let end = file.metadata()?.len();
+            // Somebody else may take some at the same time.
+            match taken {
+                0 => return Ok(()),
+                _ => match rustix::fs::fallocate(&file, flags, end, taken) {
+                    Ok(()) | Err(rustix::io::Errno::NOSPC) => {}
+                    Err(error) => return Err(error.into()),
+                },
+            }
+        }
     }
 
     /// Bytes that find room.

@@ -45,7 +45,7 @@ impl Folder {
     /// Does what the machine says, in one of the ways in which a shell may.
     fn deed(&mut self, deed: Deed, machine: &mut Receiver, choice: u8, end: Option<Digest>) {
         match deed {
-            Deed::Nothing | Deed::Last => {}
+            Deed::Nothing | Deed::LeftOut { .. } | Deed::Last => {}
             Deed::Folder { path } => self.path(&path),
             Deed::Begin(begin) => {
                 self.path(&begin.path);

@@ -63,6 +63,10 @@ impl Receiving {
                 Deed::Write { at, bytes } => self.write(at, &bytes, line)?,
                 Deed::Place => self.place(line)?,
                 Deed::Abandon { why } => self.abandon(why, line),
+                Deed::LeftOut { why } => {
+                    (line.news)(News::Failed(String::new(), shown(why.as_bytes())));
+                    None
+                }
                 Deed::Last => {
                     let finished = self.target.finish();
                     finished.map_err(|trouble| Stopped::Here(trouble.why))?;
@@ -158,12 +162,7 @@ impl Receiving {
     fn abandon(&mut self, why: String, line: &mut Line<'_>) -> Option<FileMessage> {
         self.target.abandon();
         let answer = self.machine.not_placed(why.clone());
-        // What was never begun has its name in the reason.
-        let name = match answer {
-            Some(_) => self.name.clone(),
-            None => String::new(),
-        };
-        (line.news)(News::Failed(name, shown(why.as_bytes())));
+        (line.news)(News::Failed(self.name.clone(), shown(why.as_bytes())));
         answer
     }
 }

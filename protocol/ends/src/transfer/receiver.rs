@@ -34,8 +34,12 @@ pub enum Deed {
     },
     /// The file is whole: put it into its place. [`Receiver::placed`] or [`Receiver::not_placed`].
     Place,
-    /// The file does not become whole, for this reason.
+    /// The file that is on does not become whole, for this reason.
     Abandon {
+        why: String,
+    },
+    /// Something that is not sent; its name is in the reason.
+    LeftOut {
         why: String,
     },
     /// Nothing more comes: [`Receiver::done`].
@@ -231,7 +235,7 @@ impl Receiver {
         }
         self.next += 1;
         self.state = State::Between;
-        Ok(Deed::Abandon { why })
+        Ok(Deed::LeftOut { why })
     }
 
     /// The file is taken from its beginning. For one that is resumable, what the sender is told.

@@ -197,7 +197,7 @@ impl Wire {
         };
         let shelf = &mut self.shelf;
         let answer = match self.receiver.handle(message).unwrap() {
-            Deed::Nothing | Deed::Folder { .. } => None,
+            Deed::Nothing | Deed::Folder { .. } | Deed::LeftOut { .. } => None,
             Deed::Begin(begin) if self.skips.contains(&begin.path) => self.receiver.skip(),
             Deed::Begin(begin) => {
                 shelf.growing = Some(begin.path.clone());
