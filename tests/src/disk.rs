@@ -55,19 +55,11 @@ impl Disk {
     pub fn leave(&self, bytes: u64) -> anyhow::Result<()> {
         let mut options = std::fs::File::options();
         let file = options.create(true).append(true).open(self.ballast())?;
+        let taken = self.free()?.checked_sub(bytes);
+        let taken = taken.context("there is less room than that")?;
+        let end = file.metadata()?.len();
         let flags = rustix::fs::FallocateFlags::empty();
-        loop {
-            let taken = self.free()?.saturating_sub(bytes);
-            let end = file.metadata()?.len();
-            // Somebody else may take some at the same time.
-            match taken {
-                0 => return Ok(()),
-                _ => match rustix::fs::fallocate(&file, flags, end, taken) {
-                    Ok(()) | Err(rustix::io::Errno::NOSPC) => {}
-                    Err(error) => return Err(error.into()),
-                },
-            }
-        }
+        Ok(rustix::fs::fallocate(&file, flags, end, taken)?)
     }
 
     /// Bytes that find room.
