@@ -22,6 +22,7 @@ mod message;
 mod opening;
 mod tls;
 mod transport;
+mod twice;
 
 pub use bytes::Bytes;
 

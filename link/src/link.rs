@@ -14,6 +14,7 @@ use crate::error::LinkError;
 use crate::handshake::{HandshakeReceiver, HandshakeSender};
 use crate::lane::{LaneReceiver, LaneSender, priority};
 use crate::message::{MessageReceiver, MessageSender};
+use crate::twice::{Copies, Slots, is_urgent};
 use crate::{opening, transport};
 
 /// Streams that arrived and wait to be taken. More wait inside QUIC's own bounds.
@@ -43,6 +44,8 @@ pub struct LinkStats {
     pub sent_datagrams: u64,
     pub received_datagrams: u64,
     pub lost_packets: u64,
+    /// Copies of records (`twice.rs`) that came.
+    pub received_copies: u64,
     /// Congestion window in bytes.
     pub window: u64,
     /// Largest datagram now, in bytes of UDP payload.
@@ -75,6 +78,7 @@ impl Link {
             closed: closed.clone(),
             to,
             at_relay,
+            slots: Slots::default(),
         };
         tokio::spawn(welcome.run());
         Link {
@@ -85,6 +89,11 @@ impl Link {
                 closed,
             }),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.inner.connection
     }
 
     pub fn remote_address(&self) -> SocketAddr {
@@ -105,6 +114,7 @@ impl Link {
             sent_datagrams: stats.udp_tx.datagrams,
             received_datagrams: stats.udp_rx.datagrams,
             lost_packets: stats.path.lost_packets,
+            received_copies: stats.frame_rx.datagram,
             window: stats.path.cwnd,
             mtu: stats.path.current_mtu,
         }
@@ -154,7 +164,8 @@ impl Link {
             .map_err(|e| self.why(e))?;
         let _ = stream.set_priority(priority(lane.class));
         opening::write(&mut stream, &Opening::Lane(lane)).await?;
-        Ok(LaneSender::new(stream))
+        let copies = is_urgent(lane.class).then(|| Copies::new(self.inner.connection.clone()));
+        Ok(LaneSender::new(stream, copies))
     }
 
     /// The next stream that the other side opened. May be cancelled; an error ends the link for good.
@@ -211,6 +222,7 @@ struct Welcome {
     closed: Arc<OnceLock<LinkError>>,
     to: mpsc::Sender<Arrived>,
     at_relay: bool,
+    slots: Slots,
 }
 
 impl Welcome {
@@ -220,6 +232,13 @@ impl Welcome {
             let taken = tokio::select! {
                 bidi = welcome.connection.accept_bi() => bidi.map(|(s, r)| (Some(s), r)),
                 uni = welcome.connection.accept_uni() => uni.map(|r| (None, r)),
+                copy = welcome.connection.read_datagram() => match copy {
+                    Ok(copy) => {
+                        welcome.slots.put(copy);
+                        continue;
+                    }
+                    Err(_) => return,
+                },
                 () = welcome.to.closed() => return,
             };
             let Ok((sender, receiver)) = taken else {
@@ -269,7 +288,8 @@ impl Welcome {
                 ))
             }
             (Opening::Lane(lane), None) => {
-                Ok(Arrived::Lane(lane, LaneReceiver::new(receiver, lane)))
+                let slot = is_urgent(lane.class).then(|| self.slots.open(lane));
+                Ok(Arrived::Lane(lane, LaneReceiver::new(receiver, lane, slot)))
             }
             _ => Err(LinkError::Violation(
                 "a stream of the wrong direction".into(),

@@ -59,6 +59,9 @@ const INITIAL_RTT: Duration = Duration::from_millis(150);
 /// Largest datagrams that path MTU discovery tries, in bytes of UDP payload: Ethernet's 1,500 less IPv6 and UDP.
 const MTU: u16 = 1_452;
 
+/// Bytes of copies (`twice.rs`) that wait to be sent, or to be taken: some dozens of records. Beyond it the oldest go.
+const COPIES: usize = 32 << 10;
+
 /// The numbers for both sides.
 pub fn config(trusted: bool) -> TransportConfig {
     let mut acks = AckFrequencyConfig::default();
@@ -89,6 +92,7 @@ pub fn config(trusted: bool) -> TransportConfig {
         .mtu_discovery_config(Some(mtu))
         .ack_frequency_config(Some(acks))
         .congestion_controller_factory(Arc::new(congestion))
-        .datagram_receive_buffer_size(None);
+        .datagram_receive_buffer_size(Some(COPIES))
+        .datagram_send_buffer_size(COPIES);
     config
 }
