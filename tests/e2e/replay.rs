@@ -6,12 +6,24 @@ use std::time::Duration;
 use sightline_protocol::record::{Class, HEADER, Header};
 use sightline_protocol::recording::{Entry, Kind, RecordingReader, entry_head};
 use sightline_tests::display::Display;
+use sightline_tests::letters::{self, hand, terminal};
 use sightline_tests::program::{Program, run};
 use sightline_tests::stage::{Stage, focus};
-use sightline_tests::world::{ORGANISATION, SOON, TECHNICIAN, World, found_organisation, text};
+use sightline_tests::world::{
+    ORGANISATION, SOON, Setting, TECHNICIAN, World, found_organisation, text,
+};
 
 /// Several pictures' time: what was typed before has been taken.
 const SETTLE: Duration = Duration::from_millis(500);
+
+/// Colours of the panels: text, a technician's message and a user's, and what is over.
+const INK: u32 = 0x00e4_e7ec;
+const OWN: u32 = 0x002a_2e35;
+const THEIRS: u32 = 0x0037_3c45;
+const CAUTION: u32 = 0x00e3_a03c;
+
+/// The key that brings a replay back to its beginning (keysym).
+const HOME: u32 = 0xff50;
 
 /// A world with the recording of one short session in it.
 fn recorded() -> anyhow::Result<(Stage, PathBuf)> {
@@ -202,5 +214,55 @@ fn a_forger_who_mends_the_checksum_is_found_by_the_seal() -> anyhow::Result<()> 
     let why = failed["why"].as_str().unwrap_or_default();
     assert!(why.contains("changed on its way"), "{failed}");
     assert_eq!(close(&mut replay, &stage.technician)?, 1);
+    Ok(())
+}
+
+#[test]
+fn terminals_and_chat_are_replayed_as_they_were() -> anyhow::Result<()> {
+    let setting = Setting {
+        tier: Some(3),
+        ..Setting::default()
+    };
+    let mut world = World::with(setting)?;
+    let user = Display::start(640, 480)?;
+    let (mut agent, holder) = world.held(&user, &["--ask", "view,shell"])?;
+    let mut said = world.command(&["chat", "good day to you"])?;
+    assert_eq!(said.exit_code(SOON)?, 0);
+    let mut ran = world.glass(&["shell", "--", "echo first words; sleep 2; echo last words"])?;
+    assert_eq!(ran.exit_code(SOON)?, 0);
+    agent.terminal.type_line("thank you")?;
+    std::thread::sleep(SETTLE);
+    holder.process.signal(rustix::process::Signal::INT)?;
+    assert_eq!(agent.ends(SOON)?.0, 0);
+    world.relay.events.wait("over", SOON)?;
+    let recording = world.recordings()?.remove(0);
+
+    let auditor = Display::start(1100, 800)?;
+    let mut replay = replay(&world, &auditor, &recording, &world.auditor_file())?;
+    // Both panels open by themselves.
+    letters::wait(&auditor, "first words", &terminal(), SOON)?;
+    assert!(!letters::shows(&auditor, "last words", &terminal())?);
+    letters::wait(&auditor, "good day to you", &hand(13.0, INK, OWN), SOON)?;
+    letters::wait(&auditor, "last words", &terminal(), SOON)?;
+    letters::wait(&auditor, "thank you", &hand(13.0, INK, THEIRS), SOON)?;
+    letters::wait(
+        &auditor,
+        "The program ended.",
+        &hand(13.0, CAUTION, OWN),
+        SOON,
+    )?;
+    letters::keep(&auditor, "replay-panels")?;
+    // Back at the beginning nothing has happened; the panels are there, and it all comes again.
+    let window = auditor.wait_window("Recording of", SOON)?;
+    focus(&auditor, window)?;
+    for pressed in [true, false] {
+        auditor.key(HOME, pressed)?;
+    }
+    auditor.until(SOON, "the beginning", |auditor| {
+        Ok(!letters::shows(auditor, "last words", &terminal())?
+            && !letters::shows(auditor, "thank you", &hand(13.0, INK, THEIRS))?)
+    })?;
+    letters::wait(&auditor, "last words", &terminal(), SOON)?;
+    assert_eq!(close(&mut replay, &auditor)?, 0);
     Ok(())
 }

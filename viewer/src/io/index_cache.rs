@@ -15,11 +15,11 @@ use sightline_protocol::wire;
 use crate::pure::index::Index;
 
 /// First bytes of a cache; the number changes with [`Index`].
-const MAGIC: [u8; 8] = *b"SLINDEX1";
+const MAGIC: [u8; 8] = *b"SLINDEX2";
 /// Magic, checksum, place and head of the last entry that it covers, and where that ends.
 const HEAD: usize = 8 + 4 + 8 + ENTRY_HEAD + 8;
 /// Longest cache in bytes: the longest index.
-const CAP: u64 = 4 * 1024 * 1024;
+const CAP: u64 = 8 * 1024 * 1024;
 /// Caches that are kept; then the oldest go.
 const KEPT: usize = 200;
 

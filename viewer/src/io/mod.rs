@@ -21,6 +21,7 @@ pub mod replay;
 pub mod shell;
 pub mod status;
 pub mod technician;
+mod transcript;
 mod typed;
 pub mod verify;
 pub mod window;

@@ -13,7 +13,9 @@ use sightline_protocol::record::{Class, Header};
 use super::check::{self, Break};
 use super::recording::{End, Recording};
 use super::reel::{Reel, Screen};
-use super::window::{Bar, Did, Mark, MarkKind, ReplayAct, WindowHandle};
+use super::transcript::Transcript;
+use super::window::{Ask, Bar, Did, Heard, Mark, MarkKind, ReplayAct, WindowHandle};
+use crate::pure::commands::FromCommand;
 use crate::pure::hands_shown::{Hands, HandsShown};
 use crate::pure::marks::marks;
 use crate::pure::playback::{Clock, time_text};
@@ -55,6 +57,7 @@ impl Screen for WindowHandle {
 
 pub struct Player {
     reel: Reel,
+    transcript: Transcript,
     key: AuditorKey,
     clock: Clock,
     began: Instant,
@@ -96,6 +99,7 @@ impl Player {
             clock.act(start, ReplayAct::Seek(at));
         }
         let mut player = Player {
+            transcript: Transcript::new(&recording, &key)?,
             reel: Reel::new(recording, &key)?,
             key,
             clock,
@@ -131,7 +135,7 @@ impl Player {
         loop {
             self.look_for_more()?;
             self.jump_over_idle();
-            self.play_due();
+            self.play_due()?;
             self.show_playback();
             let event = match self.wait() {
                 Some(wait) => match did.recv_timeout(wait) {
@@ -159,6 +163,9 @@ impl Player {
             match event {
                 Did::Replay(ReplayAct::Seek(to)) => seek = Some(to),
                 Did::Replay(act) => self.act(act)?,
+                Did::Panel(Ask::Session(_, FromCommand::Took(bytes))) => {
+                    self.transcript.took(bytes)
+                }
                 Did::End => self.window.close(),
                 Did::Closed => return Ok(false),
                 Did::Input(_)
@@ -193,7 +200,7 @@ impl Player {
         Ok(())
     }
 
-    fn play_due(&mut self) {
+    fn play_due(&mut self) -> anyhow::Result<()> {
         let now = self.now();
         let position = self.clock.position(now);
         let hands = &mut self.hands;
@@ -203,6 +210,7 @@ impl Player {
             }
         };
         self.reel.play_to(position, &mut self.window, &mut told);
+        self.tell_to(position)?;
         match self.checked.try_recv() {
             Ok(found) => self.reel.break_at(found),
             Err(mpsc::TryRecvError::Disconnected) => self.checking = false,
@@ -214,6 +222,18 @@ impl Player {
             self.said_break = Some(broken.clone());
             self.say_break(&broken);
         }
+        Ok(())
+    }
+
+    /// Terminals and chat as they were then.
+    fn tell_to(&mut self, position: Duration) -> anyhow::Result<()> {
+        let last = self.reel.broken.as_ref().map(|broken| broken.at);
+        let position = last.map_or(position, |last| position.min(last));
+        let window = &self.window;
+        let mut tell = |replayed| window.heard(Heard::Replayed(replayed));
+        let recording = &self.reel.recording;
+        self.transcript
+            .tell_to(position, recording, &self.key, &mut tell)
     }
 
     /// Playback ends where the recording cannot be believed any more.
@@ -237,17 +257,27 @@ impl Player {
     }
 
     fn say_sealed(&mut self) {
-        let sealed: Vec<&str> = [Class::Picture, Class::Input, Class::Control]
-            .into_iter()
-            .filter(|class| !self.reel.holds(*class))
-            .map(|class| match class {
-                Class::Picture => "the picture is",
-                Class::Input => "input is",
-                _ => "what was allowed when is",
-            })
-            .collect();
+        let index = &self.reel.recording.index;
+        let sealed: Vec<&str> = [
+            (Class::Picture, "the picture is"),
+            (Class::Input, "input is"),
+            (Class::Control, "what was allowed when is"),
+            (Class::Shell, "terminals are"),
+            (Class::Chat, "the chat is"),
+        ]
+        .into_iter()
+        .filter(|(class, _)| !self.reel.holds(*class))
+        .filter(|(class, _)| !Transcript::CLASSES.contains(class) || index.has(*class))
+        .map(|(_, words)| words)
+        .collect();
         if !sealed.is_empty() && self.bar.note.is_none() {
             self.bar.note = Some(format!("{} sealed to you", sealed.join(", ")));
+        }
+        if let Some(last) = index.words.last().filter(|_| index.more_words) {
+            let until = time_text(Duration::from_micros(last.at_us));
+            let words =
+                format!("terminals and chat are shown up to {until}; an export has the rest");
+            self.bar.note.get_or_insert(words);
         }
         self.window.bar(self.bar.clone());
     }
@@ -368,7 +398,12 @@ impl Player {
         if !self.clock.is_playing(now) {
             return waits.then_some(TICK);
         }
-        let due = self.reel.next_at().and_then(|at| self.clock.until(now, at));
+        let next = [
+            self.reel.next_at(),
+            self.transcript.next_at(&self.reel.recording),
+        ];
+        let next = next.into_iter().flatten().min();
+        let due = next.and_then(|at| self.clock.until(now, at));
         Some(due.unwrap_or(TICK).min(TICK))
     }
 

@@ -13,6 +13,7 @@ use sightline_protocol::recording::HEAD;
 
 use super::check::Break;
 use super::recording::{Next, Recording, Records};
+use crate::pure::index::Start;
 use crate::pure::stage::Stage;
 
 /// Behind by more than this, in recorded time, updates are read at once and painted at the end: 1 s, of which every
@@ -118,9 +119,12 @@ impl Reel {
 
     /// Prepares for playing on from `target`, wherever playback stands; says whether it starts anew.
     pub fn seek(&mut self, target: Duration) -> anyhow::Result<bool> {
-        let Some(start) = self.recording.index.start_before(target) else {
-            return Ok(false);
-        };
+        // Without any picture it starts at the beginning.
+        let start = self.recording.index.start_before(target);
+        let start = start.unwrap_or(Start {
+            at_us: 0,
+            offset: HEAD as u64,
+        });
         // Forward within reach of the same start, playing on is shorter than starting anew.
         let at = Duration::from_micros(start.at_us);
         if target >= self.played && at <= self.played {

@@ -91,8 +91,12 @@ pub fn run(options: ReplayOptions, report: Report) -> anyhow::Result<CloseCode> 
 
 fn open(file: &Path, trusted: &OrgBundle) -> anyhow::Result<Recording> {
     let recording = Recording::open(file, trusted, index_cache::folder())?;
-    if recording.index.starts.is_empty() && !recording.end.may_grow() {
-        bail!("the recording holds no picture");
+    let index = &recording.index;
+    let empty = index.starts.is_empty() && index.words.is_empty();
+    if empty && !recording.end.may_grow() {
+        bail!(
+            "the recording holds no picture, no terminal and no chat: `sightline export` shows what it holds"
+        );
     }
     Ok(recording)
 }

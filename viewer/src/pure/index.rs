@@ -20,12 +20,21 @@ const PAUSE_US: u64 = 10_000_000;
 const MOST: usize = 32_768;
 /// Most control records that are looked up for marks: a whole day of one a second.
 const MOST_CONTROL: usize = 98_304;
+/// Most records of terminals and chat that are found again: 2 GB of output, or some 20 hours of typing.
+const MOST_WORDS: usize = 131_072;
 
 /// A place where playback can start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub at_us: u64,
     /// Where its entry lies in the file.
+    pub offset: u64,
+}
+
+/// Where a record of a terminal or of the chat lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    pub at_us: u64,
     pub offset: u64,
 }
 
@@ -45,6 +54,10 @@ pub struct Index {
     pub bursts: Vec<Burst>,
     /// Where the agent's control records lie: grants and refusals are among them.
     pub control: Vec<u64>,
+    /// The records of terminals and chat, as they stand in the file.
+    pub words: Vec<Word>,
+    /// There are more of them than are found again.
+    pub more_words: bool,
     pub length_us: u64,
     pub records: u64,
     /// The last close code, if the session ended in order.
@@ -76,6 +89,9 @@ impl Index {
             return;
         }
         self.changed(at_us);
+        if matches!(header.class, Class::Shell | Class::Chat) {
+            self.word(Word { at_us, offset });
+        }
         let last = self.last[header.class as usize].replace(at_us);
         if header.class == Class::Picture {
             let follows = self.starts.last().is_none_or(|last| last.at_us <= at_us);
@@ -92,6 +108,18 @@ impl Index {
                 author,
             });
         }
+    }
+
+    fn word(&mut self, word: Word) {
+        match self.words.len() < MOST_WORDS {
+            true => self.words.push(word),
+            false => self.more_words = true,
+        }
+    }
+
+    /// Whether there are records of this class, control apart.
+    pub fn has(&self, class: Class) -> bool {
+        self.last[class as usize].is_some()
     }
 
     fn changed(&mut self, at_us: u64) {
@@ -218,6 +246,7 @@ mod tests {
             index.pass(&passed(Class::Chat, 0, second * 20, second));
         }
         assert!(index.starts.len() <= MOST && index.busy.len() <= MOST);
+        assert!(index.words.len() == MOST_WORDS && index.more_words);
         assert!(index.bursts.len() <= MOST && index.control.len() <= MOST_CONTROL);
         assert_eq!(index.starts[0].offset, 0);
         let bytes = sightline_protocol::wire::encode(&index);

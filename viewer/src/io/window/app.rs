@@ -89,6 +89,10 @@ struct Open {
 
 impl App {
     pub(super) fn new(options: Options, shared: Arc<Shared>, did: Box<dyn Fn(Did)>) -> App {
+        let panels = match options.replay {
+            true => Panels::replay(),
+            false => Panels::default(),
+        };
         App {
             full_screen: options.fullscreen,
             options,
@@ -97,7 +101,7 @@ impl App {
             notes: Notes::default(),
             open: None,
             hands: Hands::default(),
-            panels: Panels::default(),
+            panels,
             drawing: None,
             dropped: Vec::new(),
             panels_due: None,

@@ -91,6 +91,7 @@ fn names(ui: &mut Ui, colours: &Palette, state: &BarState) {
     }
     // What is left of the bar goes to what the user said, to the note, or else to who looks: the one text that may be cut short.
     let said = state.panels.chat.newest_unread();
+    let said = said.filter(|_| !state.replay);
     let said = said.map(|said| format!("{}: {said}", bar.user));
     let last = match said.as_ref().or(bar.note.as_ref()) {
         Some(note) => RichText::new(note).color(colours.caution),
@@ -142,9 +143,7 @@ fn controls(ui: &mut Ui, colours: &Palette, state: &BarState, acts: &mut Vec<Act
         }
         ui.label(RichText::new("Monitor").color(colours.weak));
     }
-    if !state.replay {
-        panel_buttons(ui, colours, state.panels, acts);
-    }
+    panel_buttons(ui, colours, state.panels, acts);
     if let Some(time) = state.bar.round_trip_text().filter(|_| !narrow) {
         ui.label(RichText::new(time).color(colours.weak));
     }
@@ -168,7 +167,7 @@ fn panel_buttons(ui: &mut Ui, colours: &Palette, panels: &Panels, acts: &mut Vec
     let narrow = is_narrow(ui);
     let padding = if narrow { 5.0 } else { 8.0 };
     let font = FontId::proportional(12.0);
-    for panel in Panel::ALL.into_iter().rev() {
+    for &panel in panels.offered().iter().rev() {
         let unread = match panel {
             Panel::Chat => panels.chat.unread(),
             _ => 0,

@@ -84,6 +84,18 @@ impl Chat {
         self.push(line);
     }
 
+    /// A message of a recording.
+    pub fn add(&mut self, line: Line) {
+        self.unread += usize::from(!self.seen);
+        self.push(line);
+    }
+
+    /// Nothing was said yet.
+    pub fn forget(&mut self) {
+        self.lines.clear();
+        self.unread = 0;
+    }
+
     fn push(&mut self, line: Line) {
         if self.lines.len() == KEPT {
             self.lines.pop_front();

@@ -11,7 +11,7 @@ pub mod files;
 pub mod rights;
 pub mod terminal;
 
-use sightline_ends::content::{Listed, PathBytes};
+use sightline_ends::content::{Listed, PathBytes, ShellInput, ShellOutput};
 use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::commands::{FromCommand, FromHolder, Seat};
@@ -55,8 +55,20 @@ pub enum Heard {
     Session(Option<Seat>, FromHolder),
     /// What became of [`Ask::Save`]: where it is, or why it is not.
     Saved(Result<String, String>),
+    Replayed(Replayed),
     /// What came of [`Ask::ListHere`]: the whole path and what is there, or why it is not told.
     ListedHere(Result<(PathBytes, Vec<Listed>), String>),
+}
+
+/// What a recording's terminals and chat did, as its replay comes to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// It begins anew: nothing has happened yet.
+    Anew,
+    /// A technician's doing in this terminal.
+    ShellInput(u32, ShellInput),
+    ShellOutput(u32, ShellOutput),
+    Said(chat::Line),
 }
 
 impl Panel {
@@ -112,16 +124,41 @@ pub struct Panels {
     pub files: Files,
     focus: Option<Panel>,
     asks: Vec<Ask>,
+    /// They show what was, and nothing can be done in them.
+    replay: bool,
+    /// Panels that opened by themselves in a replay, each once.
+    opened: Vec<Panel>,
 }
 
 impl Panels {
+    /// For a recording.
+    pub fn replay() -> Panels {
+        Panels {
+            terminals: Terminals::replay(),
+            replay: true,
+            ..Panels::default()
+        }
+    }
+
+    pub fn is_replay(&self) -> bool {
+        self.replay
+    }
+
+    /// The panels that there are.
+    pub fn offered(&self) -> &'static [Panel] {
+        match self.replay {
+            true => &[Panel::Terminal, Panel::Chat],
+            false => &Panel::ALL,
+        }
+    }
+
     /// The panel that has the keyboard; none: the remote screen has it.
     pub fn focus(&self) -> Option<Panel> {
         self.focus
     }
 
     pub fn set_focus(&mut self, panel: Option<Panel>) {
-        self.focus = panel.filter(|panel| self.dock.is_open(*panel));
+        self.focus = panel.filter(|panel| self.dock.is_open(*panel) && !self.replay);
     }
 
     /// What the panels want done since the last time.
@@ -136,6 +173,9 @@ impl Panels {
 
     pub fn open(&mut self, panel: Panel) {
         self.dock.open(panel);
+        if self.replay {
+            return self.looked();
+        }
         self.focus = Some(panel);
         let can = panel
             .needs()
@@ -168,7 +208,7 @@ impl Panels {
 
     /// The button or the keys of a panel: opens it, gives it the keyboard, or closes it if it has that.
     pub fn toggle(&mut self, panel: Panel) {
-        if self.dock.is_open(panel) && self.focus == Some(panel) {
+        if self.dock.is_open(panel) && (self.replay || self.focus == Some(panel)) {
             self.close(panel);
         } else {
             self.open(panel);
@@ -217,6 +257,7 @@ impl Panels {
 
     pub fn hear(&mut self, heard: Heard, now_ms: u64) {
         match heard {
+            Heard::Replayed(replayed) => self.hear_replayed(replayed),
             Heard::Session(_, FromHolder::Allowed((allowed, _))) => self.allow(allowed),
             Heard::Session(_, FromHolder::Over(_)) => self.end(),
             Heard::Session(Some(Seat::Terminal(seat)), message) => {
@@ -236,6 +277,35 @@ impl Panels {
             Heard::Saved(saved) => {
                 self.facts.remark = Some(saved.map(|path| format!("Saved as {path}")));
             }
+        }
+    }
+
+    fn hear_replayed(&mut self, replayed: Replayed) {
+        match replayed {
+            Replayed::Anew => {
+                self.terminals = Terminals::replay();
+                self.chat.forget();
+            }
+            Replayed::ShellInput(seat, input) => {
+                self.terminals.replay_input(seat, &input);
+                self.open_by_itself(Panel::Terminal);
+            }
+            Replayed::ShellOutput(seat, output) => {
+                let ask = self.terminals.replay_output(seat, output);
+                self.ask(ask);
+            }
+            Replayed::Said(line) => {
+                self.open_by_itself(Panel::Chat);
+                self.chat.add(line);
+            }
+        }
+    }
+
+    /// What happens in a panel is to be seen; a person who closes it has seen enough.
+    fn open_by_itself(&mut self, panel: Panel) {
+        if !self.opened.contains(&panel) {
+            self.opened.push(panel);
+            self.open(panel);
         }
     }
 }
@@ -314,6 +384,43 @@ mod tests {
         panels.toggle(Panel::Facts);
         panels.hear(said(), 2);
         assert_eq!(panels.chat.unread(), 1, "facts have taken its place");
+    }
+
+    #[test]
+    fn a_replay_opens_what_happens_once_and_takes_no_keyboard() {
+        let mut panels = Panels::replay();
+        let open = |columns| ShellInput::Open {
+            columns,
+            rows: 5,
+            term: String::new(),
+            command: "ls".into(),
+        };
+        let input = |seat, input| Heard::Replayed(Replayed::ShellInput(seat, input));
+        let output = |seat, output| Heard::Replayed(Replayed::ShellOutput(seat, output));
+        panels.hear(input(7, open(30)), 0);
+        assert!(panels.dock.is_open(Panel::Terminal) && panels.focus().is_none());
+        assert!(panels.terminals.resize(99, 44).is_empty(), "as it was then");
+        let program = "/bin/bash".to_owned();
+        panels.hear(output(7, ShellOutput::Opened { program }), 0);
+        panels.hear(output(7, ShellOutput::Data(b"hello".to_vec())), 0);
+        let took = Ask::session(Seat::Terminal(7), FromCommand::Took(5));
+        assert_eq!(panels.take_asks(), [took]);
+        let (columns, rows) = (40, 6);
+        panels.hear(input(7, ShellInput::Resize { columns, rows }), 0);
+        panels.hear(output(7, ShellOutput::Exited { code: 0 }), 0);
+        let tab = panels.terminals.tab().expect("one");
+        assert_eq!(
+            (tab.name().as_str(), tab.view().contents().as_str()),
+            ("7  bash (ended)", "hello")
+        );
+        assert_eq!(tab.view().size().1.get(), 40);
+        panels.toggle(Panel::Terminal);
+        panels.hear(input(8, open(30)), 0);
+        assert!(!panels.dock.is_open(Panel::Terminal), "it was closed");
+        assert_eq!(panels.terminals.shown(), 1, "the newest is shown");
+        panels.hear(Heard::Replayed(Replayed::Anew), 0);
+        assert!(panels.terminals.tabs().is_empty());
+        assert_eq!(panels.offered(), [Panel::Terminal, Panel::Chat]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The terminals of the panel: several, one shown. What a command `sightline shell` does in a terminal of its own, each
 //! of these does in the window.
 
+use sightline_ends::content::{ShellInput, ShellOutput};
 use sightline_program::report::sentence;
 
 use super::Ask;
-use crate::pure::commands::{FromCommand, FromHolder, OpenShell, Seat};
+use crate::pure::commands::{FromCommand, FromHolder, OpenShell, Ready, Seat, Shown};
 use crate::pure::keymap::Sign;
 use crate::pure::terminal::cells::Place;
 use crate::pure::terminal::keys::{self, Held};
@@ -57,6 +58,8 @@ pub struct Terminals {
     shown: usize,
     opened: u32,
     size: Option<(u16, u16)>,
+    /// Terminals have the size that they had then.
+    replay: bool,
 }
 
 impl Tab {
@@ -160,12 +163,52 @@ impl Terminals {
         self.tabs.get_mut(self.shown)
     }
 
-    /// Opens another one and shows it.
-    pub fn open(&mut self) -> Ask {
-        self.opened += 1;
-        let (columns, rows) = self.size.unwrap_or(FIRST);
+    /// Those of a recording.
+    pub fn replay() -> Terminals {
+        Terminals {
+            replay: true,
+            ..Terminals::default()
+        }
+    }
+
+    /// What a technician did in a terminal of a recording.
+    pub fn replay_input(&mut self, seat: u32, input: &ShellInput) {
+        if let ShellInput::Open { columns, rows, .. } = input {
+            return self.add(seat, (*columns, *rows));
+        }
+        let Some(tab) = self.tabs.iter_mut().find(|tab| tab.seat == seat) else {
+            return;
+        };
+        match input {
+            ShellInput::Resize { columns, rows } => {
+                tab.screen.resize(*columns, *rows);
+                tab.selected = None;
+            }
+            ShellInput::Close => tab.end("the technician closed it"),
+            ShellInput::Open { .. } | ShellInput::Data(_) | ShellInput::Seen { .. } => {}
+        }
+    }
+
+    /// What came of it.
+    pub fn replay_output(&mut self, seat: u32, output: ShellOutput) -> Option<Ask> {
+        let message = match output {
+            ShellOutput::Opened { program } => FromHolder::ShellReady(Ready {
+                number: seat,
+                program,
+            }),
+            ShellOutput::Data(bytes) => FromHolder::ShellOutput(Shown {
+                taken: bytes.len() as u64,
+                bytes,
+            }),
+            ShellOutput::Exited { code } => FromHolder::ShellExited(code),
+            ShellOutput::Failed { why } => FromHolder::ShellFailed(why),
+        };
+        self.hear(seat, message)
+    }
+
+    fn add(&mut self, seat: u32, (columns, rows): (u16, u16)) {
         self.tabs.push(Tab {
-            seat: self.opened,
+            seat,
             screen: Screen::new(columns, rows, SCROLLBACK),
             state: State::Opening,
             program: String::new(),
@@ -176,6 +219,13 @@ impl Terminals {
             early: Vec::new(),
         });
         self.shown = self.tabs.len() - 1;
+    }
+
+    /// Opens another one and shows it.
+    pub fn open(&mut self) -> Ask {
+        self.opened += 1;
+        let (columns, rows) = self.size.unwrap_or(FIRST);
+        self.add(self.opened, (columns, rows));
         let open = OpenShell {
             columns,
             rows,
@@ -225,7 +275,7 @@ impl Terminals {
     /// The panel has room for so many columns and rows.
     pub fn resize(&mut self, columns: u16, rows: u16) -> Vec<Ask> {
         let size = bounded(columns, rows);
-        if self.size.replace(size) == Some(size) {
+        if self.replay || self.size.replace(size) == Some(size) {
             return Vec::new();
         }
         let running = self
@@ -353,7 +403,6 @@ impl Terminals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pure::commands::{Ready, Shown};
 
     fn running() -> Terminals {
         let mut terminals = Terminals::default();

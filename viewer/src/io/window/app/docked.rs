@@ -26,7 +26,7 @@ const PIXELS_PER_NOTCH: f64 = 40.0;
 
 impl App {
     fn has_panels(&self) -> bool {
-        !self.options.replay && self.notes.ended.is_none()
+        self.notes.ended.is_none()
     }
 
     pub(super) fn allow_ime(&self) {
@@ -72,9 +72,8 @@ impl App {
         let held = self.open.as_ref()?.docked.held();
         let all = held.ctrl && held.alt && held.shift;
         let letter = docked::letter(event).filter(|_| all)?;
-        Panel::ALL
-            .into_iter()
-            .find(|panel| panel.letter() == letter)
+        let mut offered = self.panels.offered().iter().copied();
+        offered.find(|panel| panel.letter() == letter)
     }
 
     /// An input method made text.
@@ -126,8 +125,12 @@ impl App {
         let Some(open) = self.open.as_mut().filter(|open| open.end.is_none()) else {
             return self.say_asks();
         };
-        let computer = &self.notes.bar.user;
-        for part in open.docked.run(&mut self.panels, computer) {
+        let bar = &self.notes.bar;
+        let names = match self.panels.is_replay() {
+            true => ["the user", &bar.technician],
+            false => [&bar.user, "You"],
+        };
+        for part in open.docked.run(&mut self.panels, names) {
             open.picture.damage(part);
         }
         self.panels_drawn = Instant::now();
@@ -142,6 +145,7 @@ impl App {
     pub(super) fn take_heard(&mut self, event_loop: &ActiveEventLoop) {
         let shared = self.shared.clone();
         let unread = self.panels.chat.unread();
+        let shown: Vec<Panel> = self.panels.dock.shown().collect();
         let mut any = false;
         while let Some(heard) = shared.next_heard() {
             self.panels.hear(heard, unix_ms());
@@ -151,6 +155,9 @@ impl App {
             return;
         }
         self.say_asks();
+        if !self.panels.dock.shown().eq(shown) {
+            self.dock_changed();
+        }
         if unread != self.panels.chat.unread() {
             self.draw_panels(&mut Vec::new());
         }
@@ -175,7 +182,7 @@ impl App {
     /// Files from the desktop, all that came at once.
     pub(super) fn take_dropped(&mut self, event_loop: &ActiveEventLoop) {
         let dropped = std::mem::take(&mut self.dropped);
-        if dropped.is_empty() || !self.has_panels() {
+        if dropped.is_empty() || !self.has_panels() || self.panels.is_replay() {
             return;
         }
         let paths = dropped

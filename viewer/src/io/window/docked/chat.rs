@@ -34,7 +34,9 @@ pub(in crate::io::window) fn alone(ui: &mut Ui, computer: &str, chat: &mut Chat)
     let state = State {
         panel: Panel::Chat,
         focused: true,
+        replay: false,
         computer,
+        technician: "You",
         lack: None,
     };
     let mut acts = Vec::new();
@@ -44,17 +46,24 @@ pub(in crate::io::window) fn alone(ui: &mut Ui, computer: &str, chat: &mut Chat)
 
 fn talk(ui: &mut Ui, colours: &Palette, state: &State, chat: &mut Chat, acts: &mut Vec<PanelAct>) {
     let all = ui.max_rect();
-    let middle = pos2(all.right(), all.bottom() - FIELD);
+    let field = if state.replay { 0.0 } else { FIELD };
+    let middle = pos2(all.right(), all.bottom() - field);
     let talk = Rect::from_min_max(all.min, middle);
     let mut inner = ui.new_child(UiBuilder::new().max_rect(talk));
     inner.set_clip_rect(talk);
     lines(&mut inner, colours, state, chat);
+    if state.replay {
+        return;
+    }
     let field = Rect::from_min_max(pos2(all.left(), middle.y), all.max);
     let mut inner = ui.new_child(UiBuilder::new().max_rect(field));
     write(&mut inner, colours, state, chat, acts);
 }
 
 fn lines(ui: &mut Ui, colours: &Palette, state: &State, chat: &Chat) {
+    if chat.lines().next().is_none() && state.replay {
+        return parts::empty(ui, colours, "Nothing was said until now.");
+    }
     if chat.lines().next().is_none() {
         let words = format!(
             "Nothing was said yet. The user of\n{} reads what you write here.",
@@ -92,7 +101,11 @@ fn lines(ui: &mut Ui, colours: &Palette, state: &State, chat: &Chat) {
 }
 
 fn message(ui: &mut Ui, colours: &Palette, state: &State, line: &Line) {
-    let who = if line.own { "You" } else { state.computer };
+    let who = if line.own {
+        state.technician
+    } else {
+        state.computer
+    };
     let ink = if line.own {
         colours.weak
     } else {

@@ -280,11 +280,12 @@ impl Docked {
         }
     }
 
-    /// Runs the open panels and does what was done in them; the parts of the window that look different now.
-    pub(super) fn run(&mut self, panels: &mut Panels, computer: &str) -> Vec<Rect> {
+    /// Runs the open panels and does what was done in them; the parts of the window that look different now. `names`: what the user's computer
+    /// and the technician are called.
+    pub(super) fn run(&mut self, panels: &mut Panels, names: [&str; 2]) -> Vec<Rect> {
         let mut changed = Vec::new();
         let mut acts = Vec::new();
-        self.draw(panels, computer, &mut acts, &mut changed);
+        self.draw(panels, names, &mut acts, &mut changed);
         if acts.is_empty() {
             return changed;
         }
@@ -292,14 +293,14 @@ impl Docked {
             self.act(panels, act);
         }
         // What was done shows, too.
-        self.draw(panels, computer, &mut Vec::new(), &mut changed);
+        self.draw(panels, names, &mut Vec::new(), &mut changed);
         changed
     }
 
     fn draw(
         &mut self,
         panels: &mut Panels,
-        computer: &str,
+        [computer, technician]: [&str; 2],
         acts: &mut Vec<PanelAct>,
         changed: &mut Vec<Rect>,
     ) {
@@ -313,7 +314,9 @@ impl Docked {
             let state = parts::State {
                 panel,
                 focused,
+                replay: panels.is_replay(),
                 computer,
+                technician,
                 lack: lack.as_ref(),
             };
             changed.extend(strip.run(|ui| match panel {

@@ -18,7 +18,10 @@ pub(super) struct State<'a> {
     pub panel: Panel,
     /// It has the keyboard.
     pub focused: bool,
+    /// It shows what was, and nothing can be done in it.
+    pub replay: bool,
     pub computer: &'a str,
+    pub technician: &'a str,
     /// Why it is of no use, and what to do.
     pub lack: Option<&'a (String, String)>,
 }

@@ -24,9 +24,10 @@ const FOOT: f32 = 28.0;
 pub(super) fn show(ui: &mut Ui, state: &State, terminals: &Terminals, acts: &mut Vec<PanelAct>) {
     let head = |ui: &mut Ui, colours: &Palette, acts: &mut Vec<PanelAct>| {
         for (index, tab) in terminals.tabs().iter().enumerate() {
-            tab_head(ui, colours, tab, index, index == terminals.shown(), acts);
+            let shown = index == terminals.shown();
+            tab_head(ui, colours, state, tab, (index, shown), acts);
         }
-        if state.lack.is_none() && parts::button(ui, "+", true) {
+        if state.lack.is_none() && !state.replay && parts::button(ui, "+", true) {
             acts.push(PanelAct::NewTerminal);
         }
         parts::shortcut(ui, colours, state.panel);
@@ -35,6 +36,9 @@ pub(super) fn show(ui: &mut Ui, state: &State, terminals: &Terminals, acts: &mut
         let (Some(tab), _) = (terminals.tab(), ()) else {
             return match state.lack {
                 Some(words) => parts::lack(ui, colours, words),
+                None if state.replay => {
+                    parts::empty(ui, colours, "No terminal was opened until now.")
+                }
                 None => parts::empty(ui, colours, "No terminal is open: + opens one."),
             };
         };
@@ -46,14 +50,15 @@ pub(super) fn show(ui: &mut Ui, state: &State, terminals: &Terminals, acts: &mut
 fn tab_head(
     ui: &mut Ui,
     colours: &Palette,
+    state: &State,
     tab: &Tab,
-    index: usize,
-    shown: bool,
+    (index, shown): (usize, bool),
     acts: &mut Vec<PanelAct>,
 ) {
     let font = FontId::proportional(12.0);
     let name = tab.name();
-    let size = vec2(text_width(ui, &name, &font) + 32.0, 22.0);
+    let cross = if state.replay { 0.0 } else { 14.0 };
+    let size = vec2(text_width(ui, &name, &font) + 18.0 + cross, 22.0);
     let (place, response) = ui.allocate_exact_size(size, Sense::click());
     let fill = match (shown, response.hovered()) {
         (true, _) => colours.raised,
@@ -66,7 +71,7 @@ fn tab_head(
     ui.painter().text(at, Align2::LEFT_CENTER, &name, font, ink);
     let corner = Rect::from_center_size(place.right_center() - vec2(12.0, 0.0), Vec2::splat(18.0));
     let mut inner = ui.new_child(UiBuilder::new().max_rect(corner));
-    if parts::cross(&mut inner, colours, &name).clicked() {
+    if !state.replay && parts::cross(&mut inner, colours, &name).clicked() {
         acts.push(PanelAct::CloseTerminal(index));
     } else if response.clicked() && !shown {
         acts.push(PanelAct::ShowTerminal(index));
@@ -87,17 +92,12 @@ fn body(ui: &mut Ui, colours: &Palette, state: &State, tab: &Tab, acts: &mut Vec
     let room = (inside.size() / cell.size).floor();
     acts.push(PanelAct::TerminalSize(room.x as u16, room.y as u16));
     let painter = ui.painter().with_clip_rect(all);
-    // What is said at the foot covers no line that was written.
+    // What is said at the foot covers no line that was written, and the last one is seen of a terminal that was larger than this panel.
     let rows = f32::from(tab.view().cursor_position().0 + 1);
     let covered = rows * cell.size.y + foot_height - inside.height();
     let origin = inside.min - vec2(0.0, covered.max(0.0));
-    let origin = if foot_height > 0.0 {
-        origin
-    } else {
-        inside.min
-    };
     paint(&painter, &cell, origin, tab, state.focused);
-    select(ui, &cell, inside, tab, acts);
+    select(ui, &cell, inside, origin, tab, state, acts);
     scroll_mark(ui, colours, all, tab);
     if let Some(text) = foot {
         let place = Rect::from_min_max(pos2(all.left(), all.bottom() - foot_height), all.max);
@@ -225,17 +225,25 @@ fn cursor(painter: &Painter, cell: &Cell, origin: egui::Pos2, tab: &Tab, focused
 }
 
 /// The mouse selects text, or is the program's; with Shift it selects in any case.
-fn select(ui: &Ui, cell: &Cell, inside: Rect, tab: &Tab, acts: &mut Vec<PanelAct>) {
+fn select(
+    ui: &Ui,
+    cell: &Cell,
+    inside: Rect,
+    origin: egui::Pos2,
+    tab: &Tab,
+    state: &State,
+    acts: &mut Vec<PanelAct>,
+) {
     let id = ui.scope_id().with("cells");
     let response = ui.interact(inside, id, Sense::click_and_drag());
     let (rows, columns) = tab.view().size();
     // Between cells it is nearer to one or the other; over a cell it is in it.
     let place = |at: egui::Pos2, half: f32, last: u16| -> Place {
-        let at = (at - inside.min) / cell.size;
+        let at = (at - origin) / cell.size;
         let bounded = |at: f32, last: u16| (at.clamp(0.0, f32::from(last)) as u16).min(last);
         (bounded(at.y, rows.get() - 1), bounded(at.x + half, last))
     };
-    if tab.wants_mouse() && !ui.input(|input| input.modifiers.shift) {
+    if tab.wants_mouse() && !state.replay && !ui.input(|input| input.modifiers.shift) {
         let over = |at| place(at, 0.0, columns.get() - 1);
         return mouse(ui, inside, over, acts);
     }
@@ -316,7 +324,11 @@ fn draw_foot(
     let inside = place.shrink2(vec2(10.0, 0.0));
     let mut ui = ui.new_child(UiBuilder::new().max_rect(inside).layout(layout));
     let ended = matches!(tab.state, terminal::State::Ended(_));
-    if ended && state.lack.is_none() && parts::button(&mut ui, "New terminal", true) {
+    if ended
+        && state.lack.is_none()
+        && !state.replay
+        && parts::button(&mut ui, "New terminal", true)
+    {
         acts.push(PanelAct::NewTerminal);
     }
     let how = state.lack.filter(|_| ended);
