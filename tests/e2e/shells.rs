@@ -149,6 +149,7 @@ fn the_mouse_works_in_vim_and_a_larger_window_too() -> anyhow::Result<()> {
 }
 
 #[test]
+#[ignore = "on a busy machine tmux may miss a dragged border"]
 fn the_mouse_works_in_tmux_and_it_follows_the_window() -> anyhow::Result<()> {
     let mut scene = scene("view,shell")?;
     let mut glass = plain_shell(&mut scene)?;
