@@ -3,12 +3,16 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use sightline_oracles::evidence::{Mutation, entries};
 use sightline_protocol::recording::Kind;
+use sightline_tests::display::Display;
 use sightline_tests::program::{built, run};
 use sightline_tests::stage::Stage;
+use sightline_tests::workload::Kind::Scrolling;
+use sightline_tests::workload::{Beside, Options, Workload};
 use sightline_tests::world::{SOON, World};
 
 /// What `verify` said, and its exit code.
@@ -64,6 +68,40 @@ fn one_session(stage: &mut Stage) -> anyhow::Result<PathBuf> {
     assert_eq!(agent.ends(SOON)?.0, 0);
     stage.world.relay.events.wait("over", SOON)?;
     Ok(stage.world.recordings()?.pop().expect("a recording"))
+}
+
+#[test]
+fn who_ends_a_session_while_the_screen_moves_has_signed_for_its_last_picture() -> anyhow::Result<()>
+{
+    const SESSIONS: usize = 4;
+    let mut world = World::start()?;
+    let user = Display::start(1024, 700)?;
+    let technician = Display::start(1200, 800)?;
+    let options = Options {
+        rate: Some(60.0),
+        ..Options::default()
+    };
+    let moving = Workload::open(user.name(), Scrolling, options)?;
+    let moving = Beside::start(moving);
+    for n in 0..SESSIONS {
+        let (mut agent, mut viewer) = world.session(&user, &technician)?;
+        // At another moment of a picture each time.
+        std::thread::sleep(Duration::from_millis(500 + 7 * n as u64));
+        agent.terminal.type_line("/stop")?;
+        agent.ends(SOON)?;
+        viewer.exit_code(SOON)?;
+        world.relay.events.wait("over", SOON)?;
+    }
+    moving.end();
+    let said = verify(&world, &[&recordings(&world)])?;
+    let whole = said.events.iter().filter(|e| e["verdict"] == "whole");
+    assert_eq!(
+        (said.exit, whole.count()),
+        (0, SESSIONS),
+        "{:?}",
+        said.events
+    );
+    Ok(())
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod history;
 pub mod home;
 pub mod listing;
 mod marks;
+mod outlet;
 mod people;
 mod picture;
 mod session;

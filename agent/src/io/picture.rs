@@ -16,6 +16,7 @@ use sightline_program::clock::{Clock, unix_ms};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::film::FilmThread;
+use super::outlet::Outlet;
 use crate::platform::{self, Backend, DesktopError, Screen, Wake, Woken};
 use crate::pure::pace::Pace;
 
@@ -46,6 +47,12 @@ pub enum FromPicture {
     Failed(PictureFailure),
 }
 
+impl From<Vec<u8>> for FromPicture {
+    fn from(record: Vec<u8>) -> FromPicture {
+        FromPicture::Record(record.into())
+    }
+}
+
 /// Why there are no more pictures.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureFailure {
@@ -69,6 +76,7 @@ pub struct PictureStats {
 }
 
 struct Shared {
+    outlet: Outlet<FromPicture>,
     pace: Mutex<Pace>,
     stop: AtomicBool,
     /// Nothing may be captured.
@@ -76,7 +84,7 @@ struct Shared {
     stats: Mutex<PictureStats>,
 }
 
-/// The running thread. Dropping it stops the pictures.
+/// The running thread. Once this is dropped, nothing more is sealed.
 pub struct PictureThread {
     shared: Arc<Shared>,
     waker: Option<Box<dyn Wake>>,
@@ -95,7 +103,9 @@ impl PictureThread {
         clock: Clock,
         out: UnboundedSender<FromPicture>,
     ) -> PictureThread {
+        let failed = out.clone();
         let shared = Arc::new(Shared {
+            outlet: Outlet::new(sealer, out),
             pace: Mutex::default(),
             stop: AtomicBool::new(false),
             paused: AtomicBool::new(false),
@@ -105,8 +115,7 @@ impl PictureThread {
         let spawned = thread::Builder::new()
             .name("picture".into())
             .spawn(move || {
-                let failed = out.clone();
-                if let Err(failure) = run(backend, grant, sealer, clock, &mine, out) {
+                if let Err(failure) = run(backend, grant, clock, &mine, &failed) {
                     let _ = failed.send(FromPicture::Failed(failure));
                 }
             });
@@ -156,6 +165,7 @@ impl PictureThread {
 impl Drop for PictureThread {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
+        self.shared.outlet.shut();
         self.wake();
     }
 }
@@ -179,10 +189,8 @@ struct Work<'a> {
     screen: Box<dyn Screen>,
     encoder: Encoder,
     film: FilmThread,
-    sealer: Sealer,
     clock: Clock,
     shared: &'a Shared,
-    out: UnboundedSender<FromPicture>,
     frame: u64,
     /// Pixels changed and were not grabbed yet.
     damaged: bool,
@@ -202,10 +210,9 @@ struct Work<'a> {
 fn run(
     backend: Backend,
     grant: Grant<kind::View>,
-    sealer: Sealer,
     clock: Clock,
     shared: &Shared,
-    out: UnboundedSender<FromPicture>,
+    out: &UnboundedSender<FromPicture>,
 ) -> Result<(), PictureFailure> {
     let screen = platform::open_screen(backend, &grant)?;
     let layout = screen.layout();
@@ -216,10 +223,8 @@ fn run(
         encoder,
         film: film.map_err(|error| DesktopError::Gone(format!("no thread for video: {error}")))?,
         screen,
-        sealer,
         clock,
         shared,
-        out,
         frame: 0,
         damaged: true,
         whole: true,
@@ -230,7 +235,7 @@ fn run(
         refine_at: None,
         missed: Woken::default(),
     };
-    let _ = work.out.send(FromPicture::Open(work.screen.waker()));
+    let _ = out.send(FromPicture::Open(work.screen.waker()));
     while !shared.stop.load(Ordering::Acquire) {
         grant.check(unix_ms())?;
         work.turn()?;
@@ -371,14 +376,7 @@ impl Work<'_> {
         if whole {
             self.send_start();
         }
-        let now_us = self.clock.now().mono_us;
-        let records = seal_update(&mut self.sealer, self.frame, &update, now_us);
-        let bytes = records.iter().map(|record| record.len() as u64).sum();
-        // Before the records leave: an acknowledgement must not come first.
-        lock(&self.shared.pace).sent(self.frame, bytes, now_us);
-        for record in records {
-            let _ = self.out.send(FromPicture::Record(record.into()));
-        }
+        let bytes = self.send_update(&update);
         self.frame += 1;
         self.changed = !whole;
         self.whole = false;
@@ -387,6 +385,20 @@ impl Work<'_> {
         }
         self.count(bytes, began.elapsed());
         true
+    }
+
+    /// Gives the bytes of its records; there are none once the pictures are stopped.
+    fn send_update(&self, update: &[u8]) -> u64 {
+        let now_us = self.clock.now().mono_us;
+        let mut bytes = 0;
+        self.shared.outlet.send(|sealer| {
+            let records = seal_update(sealer, self.frame, update, now_us);
+            bytes = records.iter().map(|record| record.len() as u64).sum();
+            // Before the records leave: an acknowledgement must not come first.
+            lock(&self.shared.pace).sent(self.frame, bytes, now_us);
+            records
+        });
+        bytes
     }
 
     /// Whether a picture of the video is complete.
@@ -439,9 +451,9 @@ impl Work<'_> {
 
     /// Where playback can start, and what it needs before the picture.
     fn send_start(&mut self) {
-        let now_us = self.clock.now().mono_us;
-        let record = seal_start(&mut self.sealer, &self.screen.layout(), now_us);
-        let _ = self.out.send(FromPicture::Record(record.into()));
+        let (layout, now_us) = (self.screen.layout(), self.clock.now().mono_us);
+        let outlet = &self.shared.outlet;
+        outlet.send(|sealer| [seal_start(sealer, &layout, now_us)]);
         if let Some(cursor) = self.screen.cursor() {
             self.send_scene(&Scene::Cursor(cursor));
         }
@@ -452,8 +464,7 @@ impl Work<'_> {
 
     fn send_scene(&mut self, scene: &Scene) {
         let now_us = self.clock.now().mono_us;
-        if let Some(record) = seal_scene(&mut self.sealer, scene, now_us) {
-            let _ = self.out.send(FromPicture::Record(record.into()));
-        }
+        let outlet = &self.shared.outlet;
+        outlet.send(|sealer| seal_scene(sealer, scene, now_us));
     }
 }

@@ -723,7 +723,7 @@ impl Running<'_> {
     }
 
     fn allowed(&mut self, allowed: Capabilities) {
-        // Joined here: nothing is sealed any more when the checkpoint is signed that says so.
+        // Nothing is sealed any more when the checkpoint is signed that says so.
         if !allowed.contains(Capability::View) {
             self.picture = None;
             self.marks.clear();
@@ -755,6 +755,10 @@ impl Running<'_> {
         let picture = self.picture.take();
         let stats = picture.as_ref().map(PictureThread::stats);
         drop(picture);
+        // What is sealed is signed for by the last checkpoint: it must be sent, or the signature fits no recording.
+        while let Ok(from) = self.from_picture.try_recv() {
+            self.picture_said(from);
+        }
         self.shells.hang_up();
         self.clipboard.narrow(Capabilities::NONE);
         self.marks.clear();
