@@ -124,12 +124,7 @@ impl Scene {
     }
 
     fn exported(&self) -> anyhow::Result<String> {
-        let out = self.file("events.jsonl").display().to_string();
-        let key = self.world.auditor_file().display().to_string();
-        let recording = self.recording()?;
-        let args = ["export", &recording, "--key", &key, "--jsonl", &out];
-        run("sightline", &args.map(std::ffi::OsStr::new))?;
-        Ok(fs::read_to_string(out)?)
+        self.world.audit("export", &["--jsonl", "-"])
     }
 }
 

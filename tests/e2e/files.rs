@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use sightline_program::history::History;
 use sightline_protocol::id::Digest;
 use sightline_tests::display::Display;
-use sightline_tests::program::{Program, built, run};
+use sightline_tests::program::{Program, built};
 use sightline_tests::world::{Agent, SOON, Setting, World, text};
 
 /// A world with a session in which files are allowed.
@@ -29,11 +29,10 @@ struct Scene {
 }
 
 fn world() -> anyhow::Result<(World, Display)> {
-    let setting = Setting {
-        tier: Some(3),
-        ..Setting::default()
-    };
-    Ok((World::with(setting)?, Display::start(640, 480)?))
+    Ok((
+        World::with(Setting::everything())?,
+        Display::start(640, 480)?,
+    ))
 }
 
 fn session(mut world: World, user: Display) -> anyhow::Result<Scene> {
@@ -217,17 +216,7 @@ fn told(scene: &Scene, sha256: &serde_json::Value) -> anyhow::Result<()> {
     );
     assert_eq!(*sha256, last.sha256);
 
-    let recording = scene.world.recordings()?[0].display().to_string();
-    let key = scene.world.auditor_file().display().to_string();
-    let out = scene
-        .world
-        .folder()
-        .join("events.jsonl")
-        .display()
-        .to_string();
-    let args = ["export", &recording, "--key", &key, "--jsonl", &out];
-    run("sightline", &args.map(OsStr::new))?;
-    let exported = fs::read_to_string(out)?;
+    let exported = scene.world.audit("export", &["--jsonl", "-"])?;
     let count = |action: &str| {
         let action = format!("\"event.action\":\"{action}\"");
         exported
@@ -244,8 +233,8 @@ fn told(scene: &Scene, sha256: &serde_json::Value) -> anyhow::Result<()> {
     ]
     .map(count);
     assert_eq!(counts, [4, 3, 1, 413, 1]);
-    let args = ["search", "--key", &key, &recording, "Übergrößenträger"];
-    assert!(run("sightline", &args.map(OsStr::new))?.contains("Übergrößenträger 中文"));
+    let found = scene.world.audit("search", &["Übergrößenträger"])?;
+    assert!(found.contains("Übergrößenträger 中文"));
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! Commands that join a session which another program of the technician holds.
 
 use sightline_tests::display::Display;
-use sightline_tests::program::run;
 use sightline_tests::stage::Stage;
 use sightline_tests::world::{SOON, World};
 
@@ -87,14 +86,8 @@ fn user_and_technician_talk_and_a_note_is_kept() -> anyhow::Result<()> {
 
 /// The recording has every word, in order, and is whole: nothing was done after the right to it was taken back.
 fn assert_said(world: &World) -> anyhow::Result<()> {
-    let recording = world.recordings()?.remove(0).display().to_string();
-    let key = world.auditor_file().display().to_string();
-    run(
-        "sightline",
-        &["verify", &recording, "--key", &key].map(std::ffi::OsStr::new),
-    )?;
-    let args = ["export", &recording, "--key", &key, "--jsonl", "-"];
-    let lines = run("sightline", &args.map(std::ffi::OsStr::new))?;
+    world.audit("verify", &[])?;
+    let lines = world.audit("export", &["--jsonl", "-"])?;
     let mut said = Vec::new();
     for line in lines.lines() {
         let event: serde_json::Value = serde_json::from_str(line)?;

@@ -36,11 +36,7 @@ impl Scene {
 
     /// With this desktop for the user.
     fn on(user: Display, ask: &str) -> anyhow::Result<Scene> {
-        let setting = Setting {
-            tier: Some(3),
-            ..Setting::default()
-        };
-        let mut stage = Stage::on(user, setting)?;
+        let mut stage = Stage::on(user, Setting::everything())?;
         let mut agent = stage.world.share(&stage.user, &[])?;
         let code = agent.code.clone();
         let mut viewer = stage

@@ -219,11 +219,7 @@ fn a_forger_who_mends_the_checksum_is_found_by_the_seal() -> anyhow::Result<()> 
 
 #[test]
 fn terminals_and_chat_are_replayed_as_they_were() -> anyhow::Result<()> {
-    let setting = Setting {
-        tier: Some(3),
-        ..Setting::default()
-    };
-    let mut world = World::with(setting)?;
+    let mut world = World::with(Setting::everything())?;
     let user = Display::start(640, 480)?;
     let (mut agent, holder) = world.held(&user, &["--ask", "view,shell"])?;
     let mut said = world.command(&["chat", "good day to you"])?;

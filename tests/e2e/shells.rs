@@ -20,11 +20,7 @@ struct Scene {
 }
 
 fn scene(ask: &str) -> anyhow::Result<Scene> {
-    let setting = Setting {
-        tier: Some(3),
-        ..Setting::default()
-    };
-    let mut world = World::with(setting)?;
+    let mut world = World::with(Setting::everything())?;
     let user = Display::start(640, 480)?;
     let (agent, holder) = world.held(&user, &["--ask", ask])?;
     Ok(Scene {
@@ -149,7 +145,6 @@ fn the_mouse_works_in_vim_and_a_larger_window_too() -> anyhow::Result<()> {
 }
 
 #[test]
-#[ignore = "on a busy machine tmux may miss a dragged border"]
 fn the_mouse_works_in_tmux_and_it_follows_the_window() -> anyhow::Result<()> {
     let mut scene = scene("view,shell")?;
     let mut glass = plain_shell(&mut scene)?;
@@ -179,10 +174,9 @@ fn the_mouse_works_in_tmux_and_it_follows_the_window() -> anyhow::Result<()> {
     glass.until("the foot is at the new foot", SOON, |glass| {
         glass.line(40).starts_with("below") && glass.text().contains("pane>")
     })?;
-    glass.keys("stty size\r")?;
-    glass.until("a pane has its new size", SOON, |glass| {
-        glass.text().lines().any(|line| line.starts_with("39 "))
-    })?;
+    // tmux tells its panes of a new size when it has not changed for a moment.
+    glass.keys("until [[ $(stty size) = 39* ]]; do sleep 0.1; done; echo is-$((30+9))\r")?;
+    glass.wait("is-39", SOON)?;
     glass.keys("\x02d")?;
     glass.wait("[detached", SOON)?;
     assert!(!glass.tells_mouse());
@@ -326,11 +320,7 @@ fn without_the_right_there_is_no_terminal() -> anyhow::Result<()> {
 
 #[test]
 fn a_shell_makes_a_session_of_its_own_and_ends_it() -> anyhow::Result<()> {
-    let setting = Setting {
-        tier: Some(3),
-        ..Setting::default()
-    };
-    let mut world = World::with(setting)?;
+    let mut world = World::with(Setting::everything())?;
     let user = Display::start(640, 480)?;
     let mut agent = world.share(&user, &[])?;
     let file = world.technician_file().display().to_string();
@@ -359,22 +349,10 @@ fn the_right_taken_back_closes_the_terminal_and_the_recording_proves_it() -> any
     scene.agent.terminal.type_line("/stop")?;
     assert_eq!(scene.holder.exit_code(SOON)?, 0);
     scene.world.relay.events.wait("over", SOON)?;
-    let recording = scene.world.recordings()?.remove(0).display().to_string();
-    let key = scene.world.auditor_file().display().to_string();
-    let os = |args: &[&str]| {
-        args.iter()
-            .map(std::ffi::OsString::from)
-            .collect::<Vec<_>>()
-    };
-    let run = |args: &[&str]| {
-        let args = os(args);
-        let args: Vec<&std::ffi::OsStr> = args.iter().map(|arg| arg.as_os_str()).collect();
-        sightline_tests::program::run("sightline", &args)
-    };
-    run(&["verify", &recording, "--key", &key])?;
-    let found = run(&["search", &recording, "before", "--key", &key])?;
+    scene.world.audit("verify", &[])?;
+    let found = scene.world.audit("search", &["before"])?;
     assert!(found.contains("echo before"), "{found}");
-    let cast = run(&["export", &recording, "--key", &key, "--cast", "-"])?;
+    let cast = scene.world.audit("export", &["--cast", "-"])?;
     assert!(cast.contains("after"));
     Ok(())
 }

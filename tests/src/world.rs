@@ -49,6 +49,16 @@ pub struct Setting {
     pub tier: Option<u8>,
 }
 
+impl Setting {
+    /// The technician may ask for everything.
+    pub fn everything() -> Setting {
+        Setting {
+            tier: Some(3),
+            ..Setting::default()
+        }
+    }
+}
+
 /// A UDP port of the loopback that is free. The system gives it to nobody who asks for any port, so it stays free
 /// while a relay is being started again; tests beside us start elsewhere.
 pub fn free_address() -> anyhow::Result<String> {
@@ -145,6 +155,16 @@ impl World {
         }
         found.sort();
         Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// What `sightline COMMAND` says of the oldest recording to who has the auditor's key.
+    pub fn audit(&self, command: &str, args: &[&str]) -> anyhow::Result<String> {
+        let recordings = self.recordings()?;
+        let recording = recordings.first().context("nothing was recorded")?;
+        let key = self.auditor_file();
+        let begin = [OsStr::new(command), recording.as_os_str()];
+        let key = [OsStr::new("--key"), key.as_os_str()];
+        run("sightline", &[&begin[..], &key, &os(args)].concat())
     }
 
     /// `sightline-agent share` in a terminal, on this display.

@@ -129,11 +129,7 @@ fn text(megabytes: u64) -> String {
 }
 
 fn sightline(bench: &Bench) -> anyhow::Result<(World, Measured)> {
-    let setting = Setting {
-        tier: Some(3),
-        ..Setting::default()
-    };
-    let mut world = World::with(setting)?;
+    let mut world = World::with(Setting::everything())?;
     let user = Display::start(640, 480)?;
     let (_agent, _holder) = world.held(&user, &["--ask", "shell"])?;
     let measured = bench.measure("Sightline", |command| {

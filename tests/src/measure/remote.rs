@@ -25,9 +25,8 @@ impl<'a> Remote<'a> {
     /// A session with everything allowed that is asked for, such as `shell`.
     pub fn begin(cable: Option<&'a Cable>, ask: &str) -> anyhow::Result<Remote<'a>> {
         let setting = Setting {
-            tier: Some(3),
             listen: cable.map(|_| format!("{}:{RELAY_PORT}", End::User.address())),
-            ..Setting::default()
+            ..Setting::everything()
         };
         let user = Display::start(640, 480)?;
         let (mut world, mut agent) = at(cable, End::User, || {
