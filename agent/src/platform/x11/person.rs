@@ -47,6 +47,29 @@ pub enum Noted {
     Refused,
 }
 
+/// A window of ours.
+pub trait TakesEvents {
+    fn panel(&self) -> &Panel;
+
+    /// Takes an event in. True: draw again.
+    fn note(&mut self, event: Event) -> Result<bool, DesktopError>;
+
+    /// Takes in the events that have come, up to the next key or button: egui moves its focus once a picture.
+    /// Says whether to draw again, and whether more events may wait.
+    fn drain(&mut self) -> Result<(bool, bool), DesktopError> {
+        let mut changed = false;
+        while let Some(event) = self.panel().conn.poll_for_event()? {
+            let press = Person::is_press(&event);
+            let dirty = self.note(event)?;
+            changed |= dirty;
+            if press && dirty {
+                return Ok((changed, true));
+            }
+        }
+        Ok((changed, false))
+    }
+}
+
 /// Real hands at one window.
 pub struct Person {
     /// `None` where the server does not let us watch; then it is up to the devices alone.

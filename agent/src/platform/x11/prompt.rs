@@ -8,7 +8,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use egui::Theme;
-use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{ConnectionExt as _, EventMask, InputFocus, Visibility};
 
@@ -17,7 +16,7 @@ use super::super::wake::{Waker, sleep};
 use super::super::{Answer, Asked, Choice, DesktopError, Prompt, Question, SmallQuestion, Talk};
 use super::devices;
 use super::panel::{Drawn, Panel};
-use super::person::{Keys, Noted, Person};
+use super::person::{Keys, Noted, Person, TakesEvents};
 use super::prompt_view::{ConsentForm, Form, SmallForm};
 
 /// The window must have been in sight for that long before Allow or a key does anything: nobody agrees by a click or
@@ -286,21 +285,6 @@ impl<F: Form> Window<F> {
         }
     }
 
-    /// Takes in the events that have come, up to the next key or button: egui moves its focus once a picture.
-    /// Says whether to draw again, and whether more events may wait.
-    fn drain(&mut self) -> Result<(bool, bool), DesktopError> {
-        let mut changed = false;
-        while let Some(event) = self.panel.conn.poll_for_event()? {
-            let press = Person::is_press(&event);
-            let dirty = self.note(event)?;
-            changed |= dirty;
-            if press && dirty {
-                return Ok((changed, true));
-            }
-        }
-        Ok((changed, false))
-    }
-
     /// Counts new impostors; whatever was clicked together with them does not count. True: something changed.
     fn refuse_impostors(&mut self) -> bool {
         let at_stake = self.given.is_some() || self.words.is_some();
@@ -383,23 +367,6 @@ impl<F: Form> Window<F> {
         Ok(())
     }
 
-    /// Takes an event in. True: draw again.
-    fn note(&mut self, event: Event) -> Result<bool, DesktopError> {
-        match event {
-            Event::Expose(_) => self.exposed = true,
-            Event::MapNotify(_) => self.take_keyboard()?,
-            Event::VisibilityNotify(e) => {
-                self.visible = match e.state {
-                    Visibility::FULLY_OBSCURED => None,
-                    _ => self.visible.or(Some(Instant::now())),
-                };
-                self.rise = self.panel.stay_in_front(e.state)?;
-            }
-            event => return self.note_person(&event),
-        }
-        Ok(false)
-    }
-
     /// What a person did, or a program in a person's name.
     fn note_person(&mut self, event: &Event) -> Result<bool, DesktopError> {
         let keys = match self.form.state() {
@@ -429,6 +396,28 @@ impl<F: Form> Window<F> {
         // Refused when the window is hidden already: then the mouse answers.
         let _ = focus.check();
         Ok(())
+    }
+}
+
+impl<F: Form> TakesEvents for Window<F> {
+    fn panel(&self) -> &Panel {
+        &self.panel
+    }
+
+    fn note(&mut self, event: Event) -> Result<bool, DesktopError> {
+        match event {
+            Event::Expose(_) => self.exposed = true,
+            Event::MapNotify(_) => self.take_keyboard()?,
+            Event::VisibilityNotify(e) => {
+                self.visible = match e.state {
+                    Visibility::FULLY_OBSCURED => None,
+                    _ => self.visible.or(Some(Instant::now())),
+                };
+                self.rise = self.panel.stay_in_front(e.state)?;
+            }
+            event => return self.note_person(&event),
+        }
+        Ok(false)
     }
 }
 

@@ -21,7 +21,7 @@ use x11rb::protocol::xproto::{
 use super::super::wake::{Waker, sleep};
 use super::super::{DesktopError, Talk};
 use super::panel::Panel;
-use super::person::{Keys, Noted, Person};
+use super::person::{Keys, Noted, Person, TakesEvents};
 use super::talk_view::TalkView;
 
 /// Width of the window and height of what was written, in points.
@@ -235,68 +235,6 @@ impl Window {
         }
     }
 
-    /// Takes in the events that have come, up to the next key or button. Says whether to draw again, and whether more may wait.
-    fn drain(&mut self) -> Result<(bool, bool), DesktopError> {
-        let mut changed = false;
-        while let Some(event) = self.panel.conn.poll_for_event()? {
-            let press = Person::is_press(&event);
-            let dirty = self.note(event)?;
-            changed |= dirty;
-            if press && dirty {
-                return Ok((changed, true));
-            }
-        }
-        Ok((changed, false))
-    }
-
-    /// Takes an event in. True: draw again.
-    fn note(&mut self, event: Event) -> Result<bool, DesktopError> {
-        match &event {
-            Event::Expose(_) => return Ok(true),
-            Event::VisibilityNotify(e) => self.rise = self.panel.stay_in_front(e.state)?,
-            Event::ConfigureNotify(e) if e.window == self.panel.root => {
-                self.panel.look_at_monitors()?;
-                let (x, y) = self.at;
-                self.move_to(x, y, self.panel.size())?;
-            }
-            // A grab (a key of the window manager's) gives it back.
-            Event::FocusOut(e)
-                if e.detail != NotifyDetail::POINTER && e.mode != NotifyMode::GRAB =>
-            {
-                self.focus = None;
-                self.view.talk.turn(false);
-                return Ok(true);
-            }
-            Event::XinputMotion(e)
-                if self.held.is_some() && self.person.is_personal(e.sourceid) =>
-            {
-                let pixels = |fixed: i32| fixed >> 16;
-                let (x, y) = self.held.unwrap_or_default();
-                let to = (pixels(e.root_x) - x, pixels(e.root_y) - y);
-                self.move_to(to.0, to.1, self.panel.size())?;
-                self.panel.conn.flush()?;
-            }
-            Event::XinputButtonPress(e) if self.person.is_personal(e.sourceid) && e.detail == 1 => {
-                let place = |fixed: i32| fixed >> 16;
-                let (x, y) = (place(e.event_x), place(e.event_y));
-                let point = self.panel.point(x as f32, y as f32);
-                if self.view.head.contains(point) {
-                    self.held = Some((x, y));
-                }
-                if self.view.talk.place.contains(point) {
-                    self.take_keyboard()?;
-                }
-                return self.note_person(&event);
-            }
-            Event::XinputButtonRelease(_) => {
-                self.held = None;
-                return self.note_person(&event);
-            }
-            _ => return self.note_person(&event),
-        }
-        Ok(false)
-    }
-
     fn note_person(&mut self, event: &Event) -> Result<bool, DesktopError> {
         // Keys may come here without a click, where they go to the window under the pointer.
         let keys = match self.focus.is_some() && self.view.talk.writing {
@@ -358,6 +296,59 @@ impl Window {
             self.view.talk.turn(true);
         }
         Ok(())
+    }
+}
+
+impl TakesEvents for Window {
+    fn panel(&self) -> &Panel {
+        &self.panel
+    }
+
+    fn note(&mut self, event: Event) -> Result<bool, DesktopError> {
+        match &event {
+            Event::Expose(_) => return Ok(true),
+            Event::VisibilityNotify(e) => self.rise = self.panel.stay_in_front(e.state)?,
+            Event::ConfigureNotify(e) if e.window == self.panel.root => {
+                self.panel.look_at_monitors()?;
+                let (x, y) = self.at;
+                self.move_to(x, y, self.panel.size())?;
+            }
+            // A grab (a key of the window manager's) gives it back.
+            Event::FocusOut(e)
+                if e.detail != NotifyDetail::POINTER && e.mode != NotifyMode::GRAB =>
+            {
+                self.focus = None;
+                self.view.talk.turn(false);
+                return Ok(true);
+            }
+            Event::XinputMotion(e)
+                if self.held.is_some() && self.person.is_personal(e.sourceid) =>
+            {
+                let pixels = |fixed: i32| fixed >> 16;
+                let (x, y) = self.held.unwrap_or_default();
+                let to = (pixels(e.root_x) - x, pixels(e.root_y) - y);
+                self.move_to(to.0, to.1, self.panel.size())?;
+                self.panel.conn.flush()?;
+            }
+            Event::XinputButtonPress(e) if self.person.is_personal(e.sourceid) && e.detail == 1 => {
+                let place = |fixed: i32| fixed >> 16;
+                let (x, y) = (place(e.event_x), place(e.event_y));
+                let point = self.panel.point(x as f32, y as f32);
+                if self.view.head.contains(point) {
+                    self.held = Some((x, y));
+                }
+                if self.view.talk.place.contains(point) {
+                    self.take_keyboard()?;
+                }
+                return self.note_person(&event);
+            }
+            Event::XinputButtonRelease(_) => {
+                self.held = None;
+                return self.note_person(&event);
+            }
+            _ => return self.note_person(&event),
+        }
+        Ok(false)
     }
 }
 
