@@ -1,27 +1,20 @@
 //! A small window that asks for the session code, for those who start the viewer without a terminal.
 
-use std::rc::Rc;
-
 use egui::{
     Align2, CentralPanel, CornerRadius, FontId, Frame, Margin, RichText, Sense, Stroke, Ui, vec2,
 };
 use sightline_ends::code::SessionCode;
 use sightline_ui::palette;
-use winit::application::ApplicationHandler;
 use winit::dpi::LogicalSize;
-use winit::event::{ElementState, Ime, KeyEvent, WindowEvent};
-use winit::event_loop::{ActiveEventLoop, ControlFlow};
+use winit::event::{ElementState, KeyEvent};
 use winit::keyboard::{Key, NamedKey};
-use winit::window::{Window, WindowId};
+use winit::window::{Window, WindowAttributes};
 
-use super::WindowError;
-use super::event_loop::{self, Wake};
-use super::picture::Picture;
+use super::dialog::{self, Content, Next};
 use super::strip::Strip;
-use crate::pure::area::rect;
+use super::{WindowError, event_loop};
 use crate::pure::digits::Digits;
-use crate::pure::fit::View;
-use crate::pure::stage::Stage;
+use crate::pure::terminal::keys::Held;
 
 /// Size of the window, in points.
 const SIZE: LogicalSize<f64> = LogicalSize::new(430.0, 190.0);
@@ -29,35 +22,14 @@ const SIZE: LogicalSize<f64> = LogicalSize::new(430.0, 190.0);
 /// Asks for a session code in a window of its own and waits for the answer; `None` = the person would rather not.
 /// The code's check digit fits. Call it on the main thread, before or after [`super::run`].
 pub fn ask_code() -> Result<Option<String>, WindowError> {
-    event_loop::with(|event_loop| {
-        let mut prompt = Prompt::default();
-        event_loop::run(event_loop, &mut prompt)?;
-        prompt.outcome
-    })?
+    event_loop::with(|event_loop| Ok(dialog::show(event_loop, Prompt::default())?.answer))?
 }
 
+#[derive(Default)]
 struct Prompt {
-    open: Option<Open>,
     digits: Digits,
     complaint: Option<String>,
-    outcome: Result<Option<String>, WindowError>,
-}
-
-impl Default for Prompt {
-    fn default() -> Prompt {
-        Prompt {
-            open: None,
-            digits: Digits::default(),
-            complaint: None,
-            outcome: Ok(None),
-        }
-    }
-}
-
-struct Open {
-    window: Rc<Window>,
-    picture: Picture,
-    panel: Strip,
+    answer: Option<String>,
 }
 
 /// What a person did.
@@ -68,87 +40,63 @@ enum Act {
 }
 
 impl Prompt {
-    fn open(&self, event_loop: &ActiveEventLoop) -> Result<Open, WindowError> {
-        let attributes = Window::default_attributes()
+    fn type_in(&mut self, text: &str) {
+        if self.digits.type_in(text) {
+            self.complaint = None;
+        }
+    }
+}
+
+impl Content for Prompt {
+    type Act = Act;
+    const COMPOSES: bool = false;
+
+    fn attributes(&self) -> WindowAttributes {
+        Window::default_attributes()
             .with_title("Sightline: connect")
             .with_inner_size(SIZE)
-            .with_resizable(false);
-        let window = event_loop.create_window(attributes);
-        let window = Rc::new(window.map_err(|error| WindowError::Open(error.to_string()))?);
-        Ok(Open {
-            picture: Picture::new(&window, View::default())?,
-            window,
-            panel: Strip::new(),
-        })
+            .with_resizable(false)
     }
 
-    fn act(&mut self, event_loop: &ActiveEventLoop, act: Act) {
+    fn panel(&mut self, ui: &mut Ui) -> Option<Act> {
+        panel(ui, &self.digits, self.complaint.as_deref())
+    }
+
+    fn act(&mut self, act: Act) -> Next {
         if act == Act::Cancel {
-            return event_loop.exit();
+            return Next::Leave;
         }
         let typed = self.digits.shown();
-        match SessionCode::parse(&typed) {
+        let complaint = match SessionCode::parse(&typed) {
             Ok(_) => {
-                self.outcome = Ok(Some(typed));
-                event_loop.exit();
+                self.answer = Some(typed);
+                return Next::Leave;
             }
-            Err(error) if self.digits.is_full() => self.complaint = Some(error.to_string()),
-            Err(_) => self.complaint = Some("the code is not complete yet".to_owned()),
-        }
+            Err(error) if self.digits.is_full() => error.to_string(),
+            Err(_) => "the code is not complete yet".to_owned(),
+        };
+        self.complaint = Some(complaint);
+        Next::DrawAgain
     }
 
-    fn key(&mut self, event_loop: &ActiveEventLoop, event: &KeyEvent) {
+    fn key(&mut self, event: &KeyEvent, _: Held, _: &mut Strip) -> Next {
         if event.state == ElementState::Released {
-            return;
+            return Next::Stay;
         }
         match &event.logical_key {
-            Key::Named(NamedKey::Enter) => self.act(event_loop, Act::Connect),
-            Key::Named(NamedKey::Escape) => self.act(event_loop, Act::Cancel),
+            Key::Named(NamedKey::Enter) => return self.act(Act::Connect),
+            Key::Named(NamedKey::Escape) => return self.act(Act::Cancel),
             Key::Named(NamedKey::Backspace) => {
                 self.digits.erase();
                 self.complaint = None;
             }
             _ => self.type_in(event.text.as_deref().unwrap_or_default()),
         }
-        self.draw(event_loop);
+        Next::Stay
     }
 
-    fn type_in(&mut self, text: &str) {
-        if self.digits.type_in(text) {
-            self.complaint = None;
-        }
-    }
-
-    fn draw(&mut self, event_loop: &ActiveEventLoop) {
-        let mut act = None;
-        let Some(open) = &mut self.open else {
-            return;
-        };
-        let (digits, complaint) = (&self.digits, self.complaint.as_deref());
-        let size = open.picture.size();
-        let place = rect(0, 0, size.0, size.1);
-        open.panel.set_place(place, open.window.scale_factor());
-        if open
-            .panel
-            .run(|ui| act = act.or(panel(ui, digits, complaint)))
-            .is_some()
-        {
-            open.picture.damage(place);
-        }
-        let presented = open
-            .picture
-            .present(&Stage::new(), &[], &[open.panel.overlay()]);
-        if let Err(error) = presented {
-            self.outcome = Err(error.into());
-            return event_loop.exit();
-        }
-        if let Some(act) = act {
-            self.act(event_loop, act);
-            // A complaint is to be seen at once; a click is over by now.
-            if self.complaint.is_some() {
-                self.draw(event_loop);
-            }
-        }
+    fn compose(&mut self, text: String, _: &mut Strip) {
+        self.type_in(&text);
     }
 }
 
@@ -222,58 +170,5 @@ fn field(ui: &mut Ui, digits: &Digits) {
             painter.text(pen, Align2::CENTER_CENTER, character, font.clone(), ink);
         }
         pen.x += step;
-    }
-}
-
-impl ApplicationHandler<Wake> for Prompt {
-    fn resumed(&mut self, event_loop: &ActiveEventLoop) {
-        event_loop.set_control_flow(ControlFlow::Wait);
-        if self.open.is_none() {
-            match self.open(event_loop) {
-                Ok(open) => self.open = Some(open),
-                Err(error) => {
-                    self.outcome = Err(error);
-                    return event_loop.exit();
-                }
-            }
-        }
-        self.draw(event_loop);
-    }
-
-    fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
-        let Some(open) = &mut self.open else {
-            return;
-        };
-        match event {
-            WindowEvent::KeyboardInput {
-                event,
-                is_synthetic: false,
-                ..
-            } => return self.key(event_loop, &event),
-            WindowEvent::Ime(Ime::Commit(text)) => self.type_in(&text),
-            WindowEvent::CursorMoved { position, .. } => {
-                open.panel.pointer_at(Some((position.x, position.y)));
-            }
-            WindowEvent::CursorLeft { .. } => {
-                open.panel.pointer_at(None);
-            }
-            WindowEvent::MouseInput { button, state, .. } => {
-                open.panel.button(button, state);
-            }
-            WindowEvent::Resized(size) => {
-                if let Err(error) = open.picture.resize((size.width, size.height)) {
-                    self.outcome = Err(error.into());
-                    return event_loop.exit();
-                }
-            }
-            WindowEvent::RedrawRequested => open.picture.damage_all(),
-            WindowEvent::CloseRequested => return event_loop.exit(),
-            _ => return,
-        }
-        self.draw(event_loop);
-    }
-
-    fn exiting(&mut self, _: &ActiveEventLoop) {
-        self.open = None;
     }
 }

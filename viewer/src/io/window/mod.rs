@@ -8,6 +8,7 @@
 mod app;
 mod code;
 mod cursor;
+mod dialog;
 mod docked;
 mod event_loop;
 mod floats;

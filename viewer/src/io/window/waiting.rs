@@ -2,30 +2,25 @@
 //! and the talk with the user.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egui::{CentralPanel, Frame, Margin, Rect, RichText, Stroke, Ui, UiBuilder, pos2, vec2};
 use sightline_program::clock::unix_ms;
 use sightline_ui::palette;
-use winit::application::ApplicationHandler;
 use winit::dpi::LogicalSize;
-use winit::event::{ElementState, Ime, KeyEvent, WindowEvent};
-use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoopProxy};
+use winit::event::{ElementState, KeyEvent};
+use winit::event_loop::EventLoopProxy;
 use winit::keyboard::{Key, NamedKey};
-use winit::window::{Window, WindowId};
+use winit::window::{Window, WindowAttributes};
 
 use super::WindowError;
+use super::dialog::{self, Content, Next};
 use super::docked;
 use super::event_loop::{self, Wake};
-use super::picture::Picture;
 use super::strip::Strip;
-use crate::pure::area::rect;
 use crate::pure::commands::{FromCommand, FromHolder};
-use crate::pure::fit::View;
 use crate::pure::panels::Ask;
 use crate::pure::panels::chat::Chat;
-use crate::pure::stage::Stage;
 use crate::pure::terminal::keys::Held;
 
 /// Size of the window, in points, and height of the part that says how it stands.
@@ -99,39 +94,26 @@ pub fn wait(
         let handle = WaitHandle(Arc::clone(&shared));
         handle.tell(News::Connecting(relay.to_owned()));
         make(handle);
-        let mut waiting = Waiting {
+        let waiting = Waiting {
             shared,
             say: Box::new(say),
-            open: None,
             stands: String::new(),
             hint: String::new(),
             computer: None,
             chat: Chat::default(),
-            held: Held::default(),
-            outcome: Ok(()),
         };
-        event_loop::run(event_loop, &mut waiting)?;
-        waiting.outcome
+        dialog::show(event_loop, waiting).map(drop)
     })?
 }
 
 struct Waiting {
     shared: Arc<Shared>,
     say: Box<dyn Fn(String)>,
-    open: Option<Open>,
     stands: String,
     hint: String,
     /// The user's, once the user is being asked; before that nobody can hear anything.
     computer: Option<String>,
     chat: Chat,
-    held: Held,
-    outcome: Result<(), WindowError>,
-}
-
-struct Open {
-    window: Rc<Window>,
-    picture: Picture,
-    strip: Strip,
 }
 
 /// What a person did with the mouse.
@@ -142,21 +124,59 @@ enum Act {
 }
 
 impl Waiting {
-    fn open(&self, event_loop: &ActiveEventLoop) -> Result<Open, WindowError> {
-        let attributes = Window::default_attributes()
+    /// Sends the draft.
+    fn send(&mut self) {
+        if self.computer.is_none() {
+            return;
+        }
+        self.hint.clear();
+        if let Some(Ask::Session(_, FromCommand::Say(text))) = self.chat.send(unix_ms()) {
+            (self.say)(text);
+        }
+    }
+}
+
+impl Content for Waiting {
+    type Act = Act;
+    const COMPOSES: bool = true;
+
+    fn attributes(&self) -> WindowAttributes {
+        Window::default_attributes()
             .with_title("Sightline: waiting for the user")
-            .with_inner_size(SIZE);
-        let window = event_loop.create_window(attributes);
-        let window = Rc::new(window.map_err(|error| WindowError::Open(error.to_string()))?);
-        window.set_ime_allowed(true);
-        Ok(Open {
-            picture: Picture::new(&window, View::default())?,
-            window,
-            strip: Strip::new(),
-        })
+            .with_inner_size(SIZE)
     }
 
-    fn take_news(&mut self, event_loop: &ActiveEventLoop) {
+    fn panel(&mut self, ui: &mut Ui) -> Option<Act> {
+        let head = (self.stands.as_str(), self.hint.as_str());
+        panel(ui, head, self.computer.as_deref(), &mut self.chat)
+    }
+
+    fn act(&mut self, act: Act) -> Next {
+        match act {
+            Act::Cancel => Next::Leave,
+            Act::Send => {
+                self.send();
+                Next::DrawAgain
+            }
+        }
+    }
+
+    fn key(&mut self, event: &KeyEvent, held: Held, strip: &mut Strip) -> Next {
+        let pressed = event.state == ElementState::Pressed;
+        if event.logical_key == Key::Named(NamedKey::Enter) && !held.shift {
+            if pressed {
+                self.send();
+            }
+            return Next::Stay;
+        }
+        for event in docked::text_events(event, held) {
+            strip.event(event);
+        }
+        Next::Stay
+    }
+
+    fn woken(&mut self) -> Next {
+        let mut next = Next::Stay;
         let news = std::mem::take(&mut *self.shared.news());
         for news in news {
             match news {
@@ -169,69 +189,10 @@ impl Waiting {
                 }
                 News::Said(text) => self.chat.hear(&FromHolder::Said(text), unix_ms()),
                 News::NotSent(why) => self.hint = format!("Not sent: {why}."),
-                News::Over => event_loop.exit(),
+                News::Over => next = Next::Leave,
             }
         }
-    }
-
-    /// Sends the draft.
-    fn send(&mut self) {
-        if self.computer.is_none() {
-            return;
-        }
-        self.hint.clear();
-        if let Some(Ask::Session(_, FromCommand::Say(text))) = self.chat.send(unix_ms()) {
-            (self.say)(text);
-        }
-    }
-
-    fn key(&mut self, event: &KeyEvent) {
-        let pressed = event.state == ElementState::Pressed;
-        if event.logical_key == Key::Named(NamedKey::Enter) && !self.held.shift {
-            if pressed {
-                self.send();
-            }
-            return;
-        }
-        if let Some(open) = &mut self.open {
-            for event in docked::text_events(event, self.held) {
-                open.strip.event(event);
-            }
-        }
-    }
-
-    fn draw(&mut self, event_loop: &ActiveEventLoop) {
-        let Some(open) = &mut self.open else {
-            return;
-        };
-        let size = open.picture.size();
-        let place = rect(0, 0, size.0, size.1);
-        open.strip.set_place(place, open.window.scale_factor());
-        let mut act = None;
-        let head = (self.stands.as_str(), self.hint.as_str());
-        let (computer, chat) = (self.computer.as_deref(), &mut self.chat);
-        if open
-            .strip
-            .run(|ui| act = act.or(panel(ui, head, computer, chat)))
-            .is_some()
-        {
-            open.picture.damage(place);
-        }
-        let presented = open
-            .picture
-            .present(&Stage::new(), &[], &[open.strip.overlay()]);
-        if let Err(error) = presented {
-            self.outcome = Err(error.into());
-            return event_loop.exit();
-        }
-        match act {
-            Some(Act::Cancel) => event_loop.exit(),
-            Some(Act::Send) => {
-                self.send();
-                self.draw(event_loop);
-            }
-            None => {}
-        }
+        next
     }
 }
 
@@ -271,72 +232,4 @@ fn panel(
         }
     });
     act
-}
-
-impl ApplicationHandler<Wake> for Waiting {
-    fn resumed(&mut self, event_loop: &ActiveEventLoop) {
-        event_loop.set_control_flow(ControlFlow::Wait);
-        if self.open.is_none() {
-            match self.open(event_loop) {
-                Ok(open) => self.open = Some(open),
-                Err(error) => {
-                    self.outcome = Err(error);
-                    return event_loop.exit();
-                }
-            }
-        }
-        self.take_news(event_loop);
-        self.draw(event_loop);
-    }
-
-    fn user_event(&mut self, event_loop: &ActiveEventLoop, _: Wake) {
-        self.take_news(event_loop);
-        self.draw(event_loop);
-    }
-
-    fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
-        let Some(open) = &mut self.open else {
-            return;
-        };
-        match event {
-            WindowEvent::KeyboardInput {
-                event,
-                is_synthetic: false,
-                ..
-            } => self.key(&event),
-            WindowEvent::ModifiersChanged(modifiers) => {
-                let state = modifiers.state();
-                self.held = Held {
-                    shift: state.shift_key(),
-                    ctrl: state.control_key(),
-                    alt: state.alt_key(),
-                };
-                return;
-            }
-            WindowEvent::Ime(Ime::Commit(text)) => open.strip.event(egui::Event::Text(text)),
-            WindowEvent::CursorMoved { position, .. } => {
-                open.strip.pointer_at(Some((position.x, position.y)));
-            }
-            WindowEvent::CursorLeft { .. } => {
-                open.strip.pointer_at(None);
-            }
-            WindowEvent::MouseInput { button, state, .. } => {
-                open.strip.button(button, state);
-            }
-            WindowEvent::Resized(size) => {
-                if let Err(error) = open.picture.resize((size.width, size.height)) {
-                    self.outcome = Err(error.into());
-                    return event_loop.exit();
-                }
-            }
-            WindowEvent::RedrawRequested => open.picture.damage_all(),
-            WindowEvent::CloseRequested => return event_loop.exit(),
-            _ => return,
-        }
-        self.draw(event_loop);
-    }
-
-    fn exiting(&mut self, _: &ActiveEventLoop) {
-        self.open = None;
-    }
 }
