@@ -11,15 +11,8 @@ use std::time::Duration;
 use sightline_tests::display::Display;
 use sightline_tests::letters;
 use sightline_tests::program::Program;
-use sightline_tests::stage::{KEY, Stage, focus};
+use sightline_tests::stage::{KEY, Stage, call_panel, focus};
 use sightline_tests::world::{Agent, SOON, Setting};
-
-/// Keysyms that hands press.
-mod symbol {
-    pub const CONTROL: u32 = 0xffe3;
-    pub const ALT: u32 = 0xffe9;
-    pub const SHIFT: u32 = 0xffe1;
-}
 
 /// A session in a window, with these rights.
 struct Scene {
@@ -62,19 +55,7 @@ impl Scene {
 
     /// Ctrl+Alt+Shift and a letter.
     fn call(&self, letter: char) -> anyhow::Result<()> {
-        let display = self.technician();
-        let held = [symbol::CONTROL, symbol::ALT, symbol::SHIFT];
-        for key in held {
-            display.key(key, true)?;
-        }
-        display.key(letter as u32, true)?;
-        display.key(letter as u32, false)?;
-        for key in held {
-            display.key(key, false)?;
-        }
-        // The window hears of it in its turn; what is typed next comes after.
-        std::thread::sleep(Duration::from_millis(200));
-        Ok(())
+        call_panel(self.technician(), letter)
     }
 
     /// A click, which the window manager looks at before the window does; keys do not wait for it.

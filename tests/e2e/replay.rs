@@ -8,7 +8,7 @@ use sightline_protocol::recording::{Entry, Kind, RecordingReader, entry_head};
 use sightline_tests::display::Display;
 use sightline_tests::letters::{self, hand, terminal};
 use sightline_tests::program::{Program, run};
-use sightline_tests::stage::{Stage, focus};
+use sightline_tests::stage::{Stage, call_panel, focus};
 use sightline_tests::world::{
     ORGANISATION, SOON, Setting, TECHNICIAN, World, found_organisation, text,
 };
@@ -21,9 +21,14 @@ const INK: u32 = 0x00e4_e7ec;
 const OWN: u32 = 0x002a_2e35;
 const THEIRS: u32 = 0x0037_3c45;
 const CAUTION: u32 = 0x00e3_a03c;
+const GROUND: u32 = 0x001c_1f24;
+const TITLE: u32 = 0x003d_7dd8;
+const WEAK: u32 = 0x009d_a5b3;
 
 /// The key that brings a replay back to its beginning (keysym).
 const HOME: u32 = 0xff50;
+/// Long enough to see that there are none.
+const WITHOUT_FACTS: Duration = Duration::from_secs(4);
 
 /// A world with the recording of one short session in it.
 fn recorded() -> anyhow::Result<(Stage, PathBuf)> {
@@ -259,6 +264,77 @@ fn terminals_and_chat_are_replayed_as_they_were() -> anyhow::Result<()> {
             && !letters::shows(auditor, "thank you", &hand(13.0, INK, THEIRS))?)
     })?;
     letters::wait(&auditor, "last words", &terminal(), SOON)?;
+    assert_eq!(close(&mut replay, &auditor)?, 0);
+    Ok(())
+}
+
+#[test]
+fn what_happened_is_listed_and_a_click_goes_there() -> anyhow::Result<()> {
+    let mut world = World::with(Setting::everything())?;
+    let user = Display::start(1024, 700)?;
+    let (mut agent, mut holder) =
+        world.held(&user, &["--ask", "view,files", "--reason", "paper jam"])?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("driver.bin");
+    std::fs::write(&file, b"123456")?;
+    std::fs::create_dir(folder.path().join("new"))?;
+    let (file, to) = (
+        file.display().to_string(),
+        folder.path().display().to_string(),
+    );
+    let mut refused = world.command(&["send", &file, "--to", &to])?;
+    agent.answer_files("n")?;
+    assert_eq!(refused.exit_code(SOON)?, 1);
+    let mut sent = world.command(&["send", &file, "--to", &format!("{to}/new")])?;
+    agent.answer_files("y")?;
+    assert_eq!(sent.exit_code(SOON)?, 0);
+    std::thread::sleep(WITHOUT_FACTS);
+    for words in [&["info"][..], &["note", "cleared the tray"]] {
+        assert_eq!(world.command(words)?.exit_code(SOON)?, 0);
+    }
+    agent.terminal.events.wait("note", SOON)?;
+    agent.terminal.type_line("/stop")?;
+    assert_eq!(holder.exit_code(SOON)?, 0);
+    world.relay.events.wait("over", SOON)?;
+
+    let recording = world.recordings()?.remove(0);
+    let auditor = Display::start(1200, 800)?;
+    let mut replay = replay(&world, &auditor, &recording, &world.auditor_file())?;
+    let window = auditor.wait_window("Recording of", SOON)?;
+    focus(&auditor, window)?;
+    call_panel(&auditor, 'l')?;
+    let told = hand(12.0, INK, GROUND);
+    letters::wait(
+        &auditor,
+        "driver.bin (6 bytes) to the user's computer",
+        &told,
+        SOON,
+    )?;
+    letters::wait(&auditor, "cleared the tray", &told, SOON)?;
+    letters::keep(&auditor, "replay-log")?;
+    // The newest facts of then are shown; before there were any, none.
+    let note = letters::find(&auditor, "cleared the tray", &told)?;
+    let sent = letters::find(
+        &auditor,
+        "driver.bin (6 bytes) to the user's computer",
+        &told,
+    )?;
+    let title = hand(13.0, TITLE, GROUND);
+    auditor.click(note.0, note.1, 1)?;
+    call_panel(&auditor, 'i')?;
+    letters::wait(&auditor, "Memory", &title, SOON)?;
+    letters::keep(&auditor, "replay-facts")?;
+    call_panel(&auditor, 'l')?;
+    letters::wait(&auditor, "cleared the tray", &told, SOON)?;
+    auditor.click(sent.0, sent.1, 1)?;
+    call_panel(&auditor, 'i')?;
+    let none = hand(13.0, WEAK, GROUND);
+    letters::wait(
+        &auditor,
+        "The computer was not asked until now.",
+        &none,
+        SOON,
+    )?;
     assert_eq!(close(&mut replay, &auditor)?, 0);
     Ok(())
 }

@@ -71,6 +71,22 @@ pub fn focus(display: &Display, window: Window) -> anyhow::Result<()> {
     })
 }
 
+/// Ctrl+Alt+Shift and a letter: opens a panel of the viewer's window.
+pub fn call_panel(display: &Display, letter: char) -> anyhow::Result<()> {
+    const CTRL_ALT_SHIFT: [u32; 3] = [0xffe3, 0xffe9, 0xffe1];
+    for key in CTRL_ALT_SHIFT {
+        display.key(key, true)?;
+    }
+    display.key(letter as u32, true)?;
+    display.key(letter as u32, false)?;
+    for key in CTRL_ALT_SHIFT {
+        display.key(key, false)?;
+    }
+    // The window hears of it in its turn; what is typed next comes after.
+    std::thread::sleep(Duration::from_millis(200));
+    Ok(())
+}
+
 /// A world with a user and a technician.
 pub struct Stage {
     // Order matters: programs end before their displays.

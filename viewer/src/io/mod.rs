@@ -15,6 +15,7 @@ mod live;
 pub mod local;
 pub mod org;
 mod player;
+mod reading;
 pub mod recording;
 pub mod reel;
 pub mod replay;

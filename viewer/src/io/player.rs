@@ -5,12 +5,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use sightline_ends::content::{Control, Scene};
-use sightline_ends::keys::AuditorKey;
 use sightline_ends::replay::Content;
 use sightline_picture::PictureError;
 use sightline_protocol::record::{Class, Header};
 
 use super::check::{self, Break};
+use super::evidence::source::Auditor;
 use super::recording::{End, Recording};
 use super::reel::{Reel, Screen};
 use super::transcript::Transcript;
@@ -58,7 +58,7 @@ impl Screen for WindowHandle {
 pub struct Player {
     reel: Reel,
     transcript: Transcript,
-    key: AuditorKey,
+    auditor: Arc<Auditor>,
     clock: Clock,
     began: Instant,
     window: WindowHandle,
@@ -83,7 +83,7 @@ pub struct Player {
 impl Player {
     pub fn new(
         recording: Recording,
-        key: AuditorKey,
+        auditor: Arc<Auditor>,
         beginning: Beginning,
         window: WindowHandle,
         bar: Bar,
@@ -99,9 +99,9 @@ impl Player {
             clock.act(start, ReplayAct::Seek(at));
         }
         let mut player = Player {
-            transcript: Transcript::new(&recording, &key)?,
-            reel: Reel::new(recording, &key)?,
-            key,
+            transcript: Transcript::new(&recording, &auditor.key)?,
+            reel: Reel::new(recording, &auditor.key)?,
+            auditor,
             clock,
             began: Instant::now(),
             window,
@@ -163,6 +163,7 @@ impl Player {
             match event {
                 Did::Replay(ReplayAct::Seek(to)) => seek = Some(to),
                 Did::Replay(act) => self.act(act)?,
+                Did::Panel(Ask::GoTo(to)) => seek = Some(to),
                 Did::Panel(Ask::Session(_, FromCommand::Took(bytes))) => {
                     self.transcript.took(bytes)
                 }
@@ -233,7 +234,7 @@ impl Player {
         let mut tell = |replayed| window.heard(Heard::Replayed(replayed));
         let recording = &self.reel.recording;
         self.transcript
-            .tell_to(position, recording, &self.key, &mut tell)
+            .tell_to(position, recording, &self.auditor.key, &mut tell)
     }
 
     /// Playback ends where the recording cannot be believed any more.
@@ -286,7 +287,7 @@ impl Player {
     fn mark(&mut self) -> anyhow::Result<()> {
         let recording = &self.reel.recording;
         let verified = &recording.verified;
-        let more = self.reel.control(self.looked_up, &self.key)?;
+        let more = self.reel.control(self.looked_up, &self.auditor.key)?;
         self.looked_up = recording.index.control.len();
         self.control.extend(more);
         let mut all = vec![Mark::new(

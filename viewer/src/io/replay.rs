@@ -1,21 +1,21 @@
 //! `sightline replay`: an auditor watches a recording.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use serde_json::json;
-use sightline_program::files;
 use sightline_program::report::{Report, sentence};
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::statements::OrgBundle;
 
 use super::check::Break;
+use super::evidence::source::Auditor;
 use super::index_cache;
 use super::player::{Beginning, Player};
+use super::reading;
 use super::recording::{End, Recording};
-use super::technician;
 use super::window::{self, Bar, Options};
 
 /// What is replayed and how it begins.
@@ -31,9 +31,8 @@ pub struct ReplayOptions {
 
 /// Opens the recording with this auditor's file, says what it is, and shows it; says why it ended.
 pub fn run(options: ReplayOptions, report: Report) -> anyhow::Result<CloseCode> {
-    let auditor = files::read_auditor_key(&options.key)?;
-    let (_, trusted) = technician::read_bundle(&options.key, &files::read(&options.key)?)?;
-    let recording = open(&options.file, &trusted)?;
+    let auditor = Arc::new(Auditor::read(&options.key)?);
+    let recording = open(&options.file, &auditor.trusted)?;
     describe(&recording, report);
     if !window::has_display() {
         return Ok(CloseCode::NoDesktop);
@@ -58,6 +57,7 @@ pub fn run(options: ReplayOptions, report: Report) -> anyhow::Result<CloseCode> 
         |window| {
             player = Some(std::thread::spawn(move || {
                 let on_break = Box::new(move |broken: &Break| say_break(broken, report));
+                reading::start(recording.path(), Arc::clone(&auditor), window.clone());
                 let made =
                     Player::new(recording, auditor, beginning, window.clone(), bar, on_break);
                 let played = made.and_then(|player| player.run(&did));

@@ -7,4 +7,4 @@ mod log;
 mod mp4;
 mod output;
 pub mod search;
-mod source;
+pub(super) mod source;

@@ -12,7 +12,7 @@ use sightline_ends::replay::{Content, RecordingOpener, VerifiedManifest};
 use sightline_program::files;
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::record::{HEADER, Header};
-use sightline_protocol::recording::{Entry, RecordingReader};
+use sightline_protocol::recording::{Entry, RecordingError, RecordingReader};
 use sightline_protocol::statements::OrgBundle;
 
 use crate::io::technician;
@@ -21,8 +21,8 @@ use crate::pure::evidence::rows::Session;
 
 /// Who looks: a key, and the organisation whose recordings are believed.
 pub struct Auditor {
-    key: AuditorKey,
-    trusted: OrgBundle,
+    pub key: AuditorKey,
+    pub trusted: OrgBundle,
 }
 
 impl Auditor {
@@ -49,6 +49,10 @@ pub struct Source {
     pub closed: Option<CloseCode>,
     /// Why there is nothing to read after what was read.
     pub broken: Option<String>,
+    /// The file ends inside an entry.
+    torn: bool,
+    /// Where the last whole entry ends.
+    end: u64,
 }
 
 /// A record as it stands in the file.
@@ -83,6 +87,8 @@ impl Source {
             length: Duration::ZERO,
             closed: None,
             broken: None,
+            torn: false,
+            end: 0,
         })
     }
 
@@ -90,6 +96,7 @@ impl Source {
     pub fn next_raw(&mut self) -> anyhow::Result<Option<Raw>> {
         loop {
             let offset = self.reader.offset();
+            self.end = offset;
             match self.reader.next_entry() {
                 Ok(Some(Entry::Record(bytes))) => {
                     let head = bytes.first_chunk::<HEADER>().map(Header::parse);
@@ -107,6 +114,7 @@ impl Source {
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
                 Err(error) => {
+                    self.torn = matches!(error, RecordingError::Torn);
                     self.broken = Some(error.to_string());
                     return Ok(None);
                 }
@@ -142,6 +150,18 @@ impl Source {
         self.reader.resume(BufReader::new(file), offset);
         self.opener.seek();
         Ok(())
+    }
+
+    /// At the end of what was there: there may be more later.
+    pub fn may_grow(&self) -> bool {
+        self.closed.is_none() && (self.broken.is_none() || self.torn)
+    }
+
+    /// Reads on from there.
+    pub fn look_again(&mut self) -> anyhow::Result<()> {
+        (self.broken, self.torn) = (None, false);
+        self.size = std::fs::metadata(&self.path)?.len();
+        self.seek(self.end)
     }
 
     /// How far in the file it was read, from 0 to 1.

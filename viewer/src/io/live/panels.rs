@@ -18,6 +18,7 @@ impl Running {
             Ask::Session(seat, says) => self.command(ClientId::Window(seat), says),
             Ask::Save { name, text } => self.save(name, text),
             Ask::ListHere(path) => self.list_here(path),
+            Ask::GoTo(_) => {} // there is only now
         }
     }
 

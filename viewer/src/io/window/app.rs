@@ -187,6 +187,9 @@ impl App {
         if self.notes.ended.is_some() {
             self.panels.end();
         }
+        if self.options.replay && self.panels.play_to(self.notes.playback.position) {
+            self.run_docked();
+        }
         self.run_panels(event_loop);
     }
 

@@ -158,7 +158,7 @@ fn is_narrow(ui: &Ui) -> bool {
 fn short(panel: Panel) -> &'static str {
     match panel {
         Panel::Terminal => ">_",
-        Panel::Files | Panel::Chat | Panel::Facts => panel.title(),
+        Panel::Files | Panel::Chat | Panel::Facts | Panel::Log => panel.title(),
     }
 }
 

@@ -64,7 +64,7 @@ impl Event {
     }
 }
 
-pub(super) fn at(header: &Header) -> Duration {
+pub fn at(header: &Header) -> Duration {
     Duration::from_micros(header.time_us)
 }
 

@@ -1,5 +1,7 @@
 //! How the user's computer is, in sections to read; and the same as a file for the ticket.
 
+use std::time::Duration;
+
 use sightline_ends::content::{Facts, Network};
 use sightline_program::clock::{local_time, utc_time};
 
@@ -37,6 +39,9 @@ pub struct FactsPanel {
     asking: bool,
     /// What became of the last wish: saved where, or why not.
     pub remark: Option<Result<String, String>>,
+    /// A recording's, by time.
+    recorded: Vec<(Duration, Box<Facts>)>,
+    position: Duration,
 }
 
 impl FactsPanel {
@@ -75,8 +80,7 @@ impl FactsPanel {
         match message {
             FromHolder::Facts(facts) => {
                 self.asking = false;
-                self.sections = sections(&facts);
-                self.facts = Some(facts);
+                self.show(Some(facts));
             }
             FromHolder::Refused(why) => {
                 self.asking = false;
@@ -84,6 +88,30 @@ impl FactsPanel {
             }
             _ => {}
         }
+    }
+
+    fn show(&mut self, facts: Option<Box<Facts>>) {
+        self.sections = facts.as_deref().map(sections).unwrap_or_default();
+        self.facts = facts;
+    }
+
+    /// In a recording it was so at this time.
+    pub fn keep(&mut self, at: Duration, facts: Box<Facts>) {
+        self.recorded.push((at, facts));
+        self.play_to(self.position);
+    }
+
+    /// A replay is there now; whether other facts were the newest then.
+    pub fn play_to(&mut self, position: Duration) -> bool {
+        self.position = position;
+        let newest = self.recorded.iter().rev().find(|(at, _)| *at <= position);
+        let newest = newest.map(|(_, facts)| facts);
+        let changed = newest != self.facts.as_ref();
+        if changed {
+            let newest = newest.cloned();
+            self.show(newest);
+        }
+        changed
     }
 
     /// The session can answer no more.

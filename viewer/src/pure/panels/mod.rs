@@ -8,10 +8,13 @@ pub mod chat;
 pub mod dock;
 pub mod facts;
 pub mod files;
+pub mod log;
 pub mod rights;
 pub mod terminal;
 
-use sightline_ends::content::{Listed, PathBytes, ShellInput, ShellOutput};
+use std::time::Duration;
+
+use sightline_ends::content::{Facts, Listed, PathBytes, ShellInput, ShellOutput};
 use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::commands::{FromCommand, FromHolder, Seat};
@@ -19,6 +22,7 @@ use chat::Chat;
 use dock::{Dock, Edge};
 use facts::FactsPanel;
 use files::Files;
+use log::{Entry, Log, Read};
 use rights::Rights;
 use terminal::Terminals;
 
@@ -29,6 +33,8 @@ pub enum Panel {
     Files,
     Chat,
     Facts,
+    /// Of a recording.
+    Log,
 }
 
 /// What a panel wants done.
@@ -40,6 +46,8 @@ pub enum Ask {
     Save { name: String, text: String },
     /// By this computer: what is in this folder? Empty: the technician's home.
     ListHere(PathBytes),
+    /// Of a replay: to go there.
+    GoTo(Duration),
 }
 
 impl Ask {
@@ -60,7 +68,7 @@ pub enum Heard {
     ListedHere(Result<(PathBytes, Vec<Listed>), String>),
 }
 
-/// What a recording's terminals and chat did, as its replay comes to it.
+/// What a recording's terminals and chat did, as its replay comes to it; and what is in all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replayed {
     /// It begins anew: nothing has happened yet.
@@ -69,10 +77,15 @@ pub enum Replayed {
     ShellInput(u32, ShellInput),
     ShellOutput(u32, ShellOutput),
     Said(chat::Line),
+    /// What was read of all that happened, now or later, and how far.
+    Happened(Vec<Entry>, Read),
+    /// The computer was so then.
+    Facts(Duration, Box<Facts>),
 }
 
 impl Panel {
-    pub const ALL: [Panel; 4] = [Panel::Terminal, Panel::Files, Panel::Chat, Panel::Facts];
+    const OF_SESSIONS: [Panel; 4] = [Panel::Terminal, Panel::Files, Panel::Chat, Panel::Facts];
+    const OF_REPLAYS: [Panel; 4] = [Panel::Terminal, Panel::Chat, Panel::Facts, Panel::Log];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -80,6 +93,7 @@ impl Panel {
             Panel::Files => "Files",
             Panel::Chat => "Chat",
             Panel::Facts => "Facts",
+            Panel::Log => "Log",
         }
     }
 
@@ -91,6 +105,7 @@ impl Panel {
             Panel::Files => 'f',
             Panel::Chat => 'c',
             Panel::Facts => 'i',
+            Panel::Log => 'l',
         }
     }
 
@@ -100,7 +115,7 @@ impl Panel {
             Panel::Terminal => Some(Capability::Shell),
             Panel::Files => Some(Capability::Files),
             Panel::Facts => Some(Capability::View),
-            Panel::Chat => None,
+            Panel::Chat | Panel::Log => None,
         }
     }
 
@@ -108,7 +123,7 @@ impl Panel {
     pub fn edge(self) -> Edge {
         match self {
             Panel::Terminal | Panel::Files => Edge::Below,
-            Panel::Chat | Panel::Facts => Edge::Right,
+            Panel::Chat | Panel::Facts | Panel::Log => Edge::Right,
         }
     }
 }
@@ -122,6 +137,7 @@ pub struct Panels {
     pub chat: Chat,
     pub facts: FactsPanel,
     pub files: Files,
+    pub log: Log,
     focus: Option<Panel>,
     asks: Vec<Ask>,
     /// They show what was, and nothing can be done in them.
@@ -147,8 +163,8 @@ impl Panels {
     /// The panels that there are.
     pub fn offered(&self) -> &'static [Panel] {
         match self.replay {
-            true => &[Panel::Terminal, Panel::Chat],
-            false => &Panel::ALL,
+            true => &Panel::OF_REPLAYS,
+            false => &Panel::OF_SESSIONS,
         }
     }
 
@@ -280,6 +296,12 @@ impl Panels {
         }
     }
 
+    /// A replay is there now; whether that is to be seen in the panels.
+    pub fn play_to(&mut self, position: Duration) -> bool {
+        let passed = self.log.move_to(position);
+        self.facts.play_to(position) || passed
+    }
+
     fn hear_replayed(&mut self, replayed: Replayed) {
         match replayed {
             Replayed::Anew => {
@@ -294,6 +316,8 @@ impl Panels {
                 let ask = self.terminals.replay_output(seat, output);
                 self.ask(ask);
             }
+            Replayed::Happened(entries, read) => self.log.add(entries, read),
+            Replayed::Facts(at, facts) => self.facts.keep(at, facts),
             Replayed::Said(line) => {
                 self.open_by_itself(Panel::Chat);
                 self.chat.add(line);
@@ -420,7 +444,7 @@ mod tests {
         assert_eq!(panels.terminals.shown(), 1, "the newest is shown");
         panels.hear(Heard::Replayed(Replayed::Anew), 0);
         assert!(panels.terminals.tabs().is_empty());
-        assert_eq!(panels.offered(), [Panel::Terminal, Panel::Chat]);
+        assert!(!panels.offered().contains(&Panel::Files), "nothing to copy");
     }
 
     #[test]

@@ -13,7 +13,10 @@ use crate::pure::panels::facts::{FactsPanel, Row, Section};
 const NAMES: f32 = 104.0;
 
 pub(super) fn show(ui: &mut Ui, state: &State, facts: &FactsPanel, acts: &mut Vec<PanelAct>) {
-    let head = |ui: &mut Ui, _: &Palette, acts: &mut Vec<PanelAct>| {
+    let head = |ui: &mut Ui, colours: &Palette, acts: &mut Vec<PanelAct>| {
+        if state.replay {
+            return parts::shortcut(ui, colours, state.panel);
+        }
         let words = if facts.is_asking() {
             "Asking…"
         } else {
@@ -30,6 +33,9 @@ pub(super) fn show(ui: &mut Ui, state: &State, facts: &FactsPanel, acts: &mut Ve
         if facts.sections().is_empty() {
             return match state.lack {
                 Some(words) => parts::lack(ui, colours, words),
+                None if state.replay => {
+                    parts::empty(ui, colours, "The computer was not asked until now.");
+                }
                 None => parts::empty(ui, colours, "The computer is being asked…"),
             };
         }

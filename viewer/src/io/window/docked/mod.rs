@@ -7,10 +7,12 @@ mod clipboard;
 mod facts;
 mod files;
 mod keyboard;
+mod log;
 mod parts;
 mod terminal;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use egui::{Event, MouseWheelSource, MouseWheelUnit, TouchPhase, vec2};
 use sightline_program::clock::unix_ms;
@@ -63,6 +65,7 @@ pub(super) enum PanelAct {
     AskFacts,
     SaveFacts,
     File(FileAct),
+    GoTo(Duration),
 }
 
 /// All panels that were opened, and where they are.
@@ -306,7 +309,8 @@ impl Docked {
     ) {
         let mut copied = None;
         for (panel, strip) in self.open(panels) {
-            let lack = panel.needs().and_then(|needed| {
+            let needs = panel.needs().filter(|_| !panels.is_replay());
+            let lack = needs.and_then(|needed| {
                 let lack = panels.rights.lack(needed)?;
                 Some(panels.rights.words(needed, lack, computer))
             });
@@ -324,6 +328,7 @@ impl Docked {
                 Panel::Files => files::show(ui, &state, &panels.files, acts),
                 Panel::Chat => chat::show(ui, &state, &mut panels.chat, acts),
                 Panel::Facts => facts::show(ui, &state, &panels.facts, acts),
+                Panel::Log => log::show(ui, &state, &panels.log, acts),
             }));
             copied = strip.take_copied().or(copied);
         }
@@ -372,6 +377,7 @@ impl Docked {
                 let ask = panels.facts.ask();
                 panels.ask(ask);
             }
+            PanelAct::GoTo(at) => panels.ask([Ask::GoTo(at)]),
             PanelAct::SaveFacts => {
                 let ask = panels.facts.save();
                 panels.ask(ask);
