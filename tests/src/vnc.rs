@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// Nobody is asked for anything.
 const OPEN: [&str; 3] = ["-SecurityTypes=None", "-AlwaysShared=1", "-UseIPv6=0"];
+
+/// Numbers of displays that servers do not find by themselves: far above those that are taken from 0 on.
+const CABLE_DISPLAYS: RangeInclusive<u32> = 500..=599;
 
 /// Who may connect.
 const THIS_COMPUTER: &str = "-localhost=1";
@@ -61,18 +65,37 @@ pub struct Server {
 
 /// `Xvnc`: X server and VNC server in one. Also gives the display's name.
 pub fn xvnc(width: u32, height: u32) -> anyhow::Result<(Server, String)> {
-    xvnc_for(width, height, THIS_COMPUTER)
+    xvnc_for(width, height, THIS_COMPUTER, None)
 }
 
 /// The same for the other end of a cable, in the network namespace of this thread, which nothing else is in.
 pub fn xvnc_on_cable(width: u32, height: u32) -> anyhow::Result<(Server, String)> {
-    xvnc_for(width, height, ANY_COMPUTER)
+    // X servers find a free number by their abstract sockets, and each namespace has its own of these: two servers would
+    // take the same number and, in the file system, the same socket.
+    let is_free = |number: &u32| {
+        let paths = [
+            format!("/tmp/.X{number}-lock"),
+            format!("/tmp/.X11-unix/X{number}"),
+        ];
+        paths.iter().all(|path| !Path::new(path).exists())
+    };
+    let number = CABLE_DISPLAYS
+        .clone()
+        .find(is_free)
+        .context("no display is free")?;
+    xvnc_for(width, height, ANY_COMPUTER, Some(number))
 }
 
-fn xvnc_for(width: u32, height: u32, who: &str) -> anyhow::Result<(Server, String)> {
+fn xvnc_for(
+    width: u32,
+    height: u32,
+    who: &str,
+    number: Option<u32>,
+) -> anyhow::Result<(Server, String)> {
     let port = free_port()?;
     let geometry = format!("{width}x{height}");
     let mut command = Command::new("Xvnc");
+    command.args(number.map(|number| format!(":{number}")));
     command.args(["-displayfd", "1", "-nolisten", "tcp", "-noreset"]);
     command
         .args(["-depth", "24", "-geometry", &geometry])

@@ -246,7 +246,7 @@ impl Events {
                 let sentence = sightline_protocol::close::CloseCode::from_number(*code).sentence();
                 self.say(Event::new(header, "bye", sentence).with("sightline.close", *code));
             }
-            Control::AskFacts => self.say(Event::new(header, "facts-asked", "")),
+            Control::AskFacts => self.say(Event::new(header, "facts-asked", "how the computer is")),
             Control::Note { text } => self.say(Event::new(header, "note", text.as_str())),
             Control::Shown { .. }
             | Control::Mark { .. }

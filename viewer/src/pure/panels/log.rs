@@ -44,6 +44,9 @@ impl Entry {
     pub fn of(event: &Event) -> Option<Entry> {
         let what = word(event.kind)?;
         let text = event.edited.as_deref().unwrap_or(&event.text);
+        if text.is_empty() {
+            return None; // no window, or one without a title
+        }
         Some(Entry {
             at: event.at,
             offset_us: event.offset_us(),
