@@ -109,6 +109,23 @@ impl Chance {
     }
 }
 
+/// Says how a bench is called and ends the program, if that is asked for.
+///
+/// # Errors
+///
+/// An option that `call` does not name: a bench takes minutes, and is not to measure something else than was meant.
+pub fn usage(call: &str) -> anyhow::Result<()> {
+    for arg in std::env::args().skip(1) {
+        if arg == "--help" || arg == "-h" {
+            println!("{call}");
+            std::process::exit(0);
+        }
+        let known = !arg.starts_with('-') || call.contains(&format!("[{arg} "));
+        anyhow::ensure!(known, "there is no option {arg}: {call}");
+    }
+    Ok(())
+}
+
 /// The word after `flag` on the command line as a number, or `default`.
 pub fn option(flag: &str, default: u64) -> anyhow::Result<u64> {
     let mut args = std::env::args().skip_while(|arg| arg != flag).skip(1);

@@ -18,7 +18,7 @@ use sightline_tests::measure::keys::{ECHO, type_on};
 use sightline_tests::measure::line::{Echo, LINES, Line, Wanted};
 use sightline_tests::measure::remote::Remote;
 use sightline_tests::measure::stages::{Latency, Stage};
-use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table};
+use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table, usage};
 use sightline_tests::{mosh, openssh};
 
 /// As far away as another continent, by a radio link that loses some.
@@ -49,6 +49,7 @@ const MOSH_PORT: u16 = 60_001;
 const SEED: u64 = 0x11e5;
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_cable [files|terminal|picture] [--presses N] [--megabytes N] [--small N]")?;
     if let Some(why) = Cable::impossible() {
         println!("not measured: a line of our own cannot be made here: {why}");
         return Ok(());

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sightline_tests::measure::copying::{Copying, large_file, small_files};
-use sightline_tests::measure::{conclude, load, option, print_table};
+use sightline_tests::measure::{conclude, load, option, print_table, usage};
 use sightline_tests::openssh::Server;
 use sightline_tests::world::free_address;
 
@@ -29,6 +29,7 @@ struct Row {
 }
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_files [--megabytes N] [--small N]")?;
     let megabytes = option("--megabytes", 512)?;
     let small = option("--small", 100_000)?;
     let folder = tempfile::tempdir()?;

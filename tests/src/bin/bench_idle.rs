@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use sightline_tests::display::Display;
 use sightline_tests::measure::stages::{TECHNICIAN, USER};
-use sightline_tests::measure::{Usage, conclude, load, memory, option, print_table, threads};
+use sightline_tests::measure::{
+    Usage, conclude, load, memory, option, print_table, threads, usage,
+};
 use sightline_tests::program::built;
 use sightline_tests::vnc;
 use sightline_tests::world::World;
@@ -50,6 +52,7 @@ impl Used {
 }
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_idle [--seconds N]")?;
     let watch_for = Duration::from_secs(option("--seconds", SECONDS)?);
     let mut all = sightline(watch_for)?;
     all.extend(tigervnc(watch_for)?);

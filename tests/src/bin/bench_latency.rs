@@ -5,7 +5,7 @@
 //! machine does not hit one case alone.
 
 use sightline_tests::measure::stages::{Latency, Stage};
-use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table};
+use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table, usage};
 use sightline_tests::vnc;
 use sightline_tests::workload::Kind;
 use std::time::Duration;
@@ -44,6 +44,7 @@ impl Case {
 }
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_latency [--rounds N] [--presses N] [--quiet-only 1]")?;
     let rounds = option("--rounds", ROUNDS)?;
     let presses = option("--presses", PRESSES)?;
     let mut cases = cases(option("--quiet-only", 0)? == 0);

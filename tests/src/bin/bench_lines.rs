@@ -8,7 +8,7 @@ use anyhow::Context;
 use sightline_tests::measure::line::{LINES, Line};
 use sightline_tests::measure::stages::{Latency, Leg, Stage};
 use sightline_tests::measure::watch::Freshness;
-use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table};
+use sightline_tests::measure::{Chance, Samples, conclude, load, ms, option, print_table, usage};
 use sightline_tests::proxy::{Direction, Proxy};
 use sightline_tests::workload::Kind;
 use std::time::Duration;
@@ -36,6 +36,7 @@ struct Moving {
 }
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_lines [--presses N] [--seconds N] [--line N] [--leg agent|viewer]")?;
     let presses = option("--presses", PRESSES)?;
     let seconds = Duration::from_secs(option("--seconds", SECONDS)?);
     let only = option("--line", 0)? as usize;

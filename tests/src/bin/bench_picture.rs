@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sightline_tests::measure::delivery::Delivery;
 use sightline_tests::measure::sharing::{Case, Sharing, Used};
 use sightline_tests::measure::stages::USER;
-use sightline_tests::measure::{Samples, conclude, load, ms, option, print_table};
+use sightline_tests::measure::{Samples, conclude, load, ms, option, print_table, usage};
 use sightline_tests::vnc;
 use sightline_tests::workload::{Kind, Options, Step, Workload};
 
@@ -39,6 +39,7 @@ struct Measured {
 }
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_picture [--seconds N] [--rate N] [--seed N] [--only NAME]... [--own 1]")?;
     let length = Duration::from_secs(option("--seconds", SECONDS)?);
     let rate = option("--rate", 0)?;
     let options = Options {

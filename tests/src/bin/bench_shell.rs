@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use sightline_tests::display::Display;
 use sightline_tests::glass::Glass;
-use sightline_tests::measure::{Samples, conclude, load, ms, option, print_table};
+use sightline_tests::measure::{Samples, conclude, load, ms, option, print_table, usage};
 use sightline_tests::program::Kept;
 use sightline_tests::world::{SOON, Setting, World};
 
@@ -39,6 +39,7 @@ struct Measured {
 }
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_shell [--presses N] [--megabytes N]")?;
     let (presses, megabytes) = (
         option("--presses", PRESSES)?,
         option("--megabytes", MEGABYTES)?,

@@ -14,7 +14,7 @@ use sightline_oracles::evidence::{long, signed_trusted};
 use sightline_protocol::record::OVERHEAD;
 use sightline_protocol::recording::{Entry, RecordingReader};
 use sightline_protocol::wire;
-use sightline_tests::measure::{option, print_table};
+use sightline_tests::measure::{option, print_table, usage};
 use sightline_tests::program::built;
 
 /// A busy screen: scrolling at 30 updates a second of 8.5 KB.
@@ -23,6 +23,7 @@ const BUSY: (u64, usize) = (30, 8_500);
 const FULL: (u64, usize) = (30, 150_000);
 
 fn main() -> anyhow::Result<()> {
+    usage("bench_verify [--gb N] [--idle-hours N]")?;
     let gigabytes = option("--gb", 1)?;
     let folder = tempfile::tempdir_in(std::env::current_dir()?.join("target"))?;
     let bundle = folder.path().join("org.bundle");
