@@ -466,11 +466,13 @@ class Recording:
     def unclean(self):
         """What is missing at the end without being a fault."""
         unsigned = any(max(lane.signed) < lane.count for lane in self.lanes.values())
+        otherwise = any(lane.ahead or lane.signed[of[0]] < lane.count for of, lane in self.lanes.items() if self.ended[of[0]])
         reasons = {
             "it ends inside an entry": self.torn,
             "it was not closed": self.close is None,
             "an end's last checkpoint is missing": not all(self.ended),
             "the last records are signed by nobody": unsigned,
+            "an end that signed off sent more, or less, than stands here": otherwise,
             "the last receipt is missing": not self.closing_receipt,
             "it is not in the ledger": not self.proved,
         }

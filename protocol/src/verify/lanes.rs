@@ -165,6 +165,11 @@ impl LaneState {
             .map_or(0, |ahead| ahead.records - self.chain.records)
     }
 
+    /// Records that are here and that its author has not signed for.
+    pub fn unsigned_by_author(&self) -> u64 {
+        self.chain.records - self.by_author
+    }
+
     /// Holds a claim about records that are here against them.
     fn claim(&mut self, id: LaneId, claimed: &Chain, own: bool) -> Result<(), Wrong> {
         let signed = if own {

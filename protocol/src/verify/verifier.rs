@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Finding, Place};
 use super::grants::GrantsReplay;
-use super::lanes::{Lanes, Wrong, author};
+use super::lanes::{LaneState, Lanes, Wrong, author};
 use super::manifest::{ManifestError, VerifiedManifest};
 use crate::checkpoint::{Checkpoint, LaneId};
 use crate::close::CloseCode;
@@ -569,6 +569,30 @@ impl<'a> Verifier<'a> {
         }
     }
 
+    /// How a lane differs from what its author said when it signed off: all that it sent, and nothing else.
+    fn unlike_its_author_said(&self, lane: LaneId, state: &LaneState) -> Vec<String> {
+        let place = usize::from(lane.author != Author::AGENT);
+        let last = self.checkpoints[place].as_ref();
+        if last.is_none_or(|(_, last)| last.close.is_none()) {
+            return Vec::new();
+        }
+        let (by, name) = (author(lane.author), super::lanes::name(lane));
+        let mut why = Vec::new();
+        let never_came = state.never_came();
+        if never_came > 0 {
+            why.push(format!(
+                "{by} signed off with {never_came} more records of the {name} than came"
+            ));
+        }
+        let foreign = state.unsigned_by_author();
+        if foreign > 0 {
+            why.push(format!(
+                "{by} signed off without the last {foreign} records of the {name}"
+            ));
+        }
+        why
+    }
+
     fn unclean(&self, end: End) -> Vec<String> {
         let mut why = Vec::new();
         match end {
@@ -589,6 +613,7 @@ impl<'a> Verifier<'a> {
             }
         }
         for (lane, state) in self.lanes.iter() {
+            why.extend(self.unlike_its_author_said(*lane, state));
             let unsigned = state.chain.records - state.by_author.max(state.by_receiver);
             if unsigned > 0 {
                 let lane = super::lanes::name(*lane);

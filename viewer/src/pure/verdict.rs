@@ -152,7 +152,7 @@ fn lane_line(lane: &LaneSummary) -> String {
         let _ = write!(line, ", {} refused by the agent", lane.refused);
     }
     if lane.never_came > 0 {
-        let _ = write!(line, ", {} never left", lane.never_came);
+        let _ = write!(line, ", {} never came", lane.never_came);
     }
     line
 }

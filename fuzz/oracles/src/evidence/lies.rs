@@ -175,6 +175,19 @@ fn of_the_ends(tell: Tell) {
         heads.retain(|head| head.lane != TECHNICIAN_INPUT);
         it.checkpoint(LAST_OF_AGENT).refused.clear();
     });
+    tell(
+        "signed off with more than came, of which the other end has all",
+        "unclean",
+        &|it| it.head(LAST_OF_TECHNICIAN, TECHNICIAN_INPUT).records += 5,
+    );
+    tell(
+        "the agent and the relay added input that the technician did not seal",
+        "unclean",
+        &|it| {
+            let heads = &mut it.checkpoint(LAST_OF_TECHNICIAN).heads;
+            heads.retain(|head| head.lane != TECHNICIAN_INPUT);
+        },
+    );
     tell("sealed ahead, and took it back", "disputed", &|it| {
         it.head(FIRST_OF_TECHNICIAN, TECHNICIAN_INPUT).records = 9;
     });
