@@ -54,7 +54,7 @@ fn what_is_said_before_the_consent_is_heard_at_once_and_recorded_after_it() -> a
     holder.events.wait("consent_asked", SOON)?;
     write(&mut holder, "Grüße, this is Tess: http://example.org")?;
     let terminal = &mut agent.terminal;
-    terminal.wait_shown("writes: \"Grüße, this is Tess: http://example.org\"", SOON)?;
+    terminal.wait_shown("  | Grüße, this is Tess: http://example.org", SOON)?;
     terminal.type_line("say which printer is it?")?;
     let heard = holder.events.wait("chat", SOON)?;
     assert_eq!(heard["text"], "which printer is it?");

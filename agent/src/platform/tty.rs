@@ -21,8 +21,8 @@ use super::{Answer, Asked, Choice, DesktopError, Message, Prompt, Question, Smal
 
 /// More characters than an answer or a message in one line needs; what is beyond is not taken, and not shown.
 const LONGEST_LINE: usize = 1_000;
-/// The question is said again after so many messages of the technician: before they fill a screen.
-const REMINDED: usize = 5;
+/// What each row of a technician's message begins with.
+const QUOTE: &str = "  | ";
 /// What a message to the technician begins with. No answer begins so.
 const SAY: &str = "say";
 /// Columns of a terminal that does not say how many it has.
@@ -125,7 +125,6 @@ impl TerminalPrompt {
             deadline,
             line: Vec::new(),
             said: None,
-            heard: 0,
             waker: waker.clone(),
             shared: Arc::clone(&shared),
         };
@@ -219,8 +218,6 @@ struct Dialogue<A> {
     line: Vec<u8>,
     /// The seconds last shown.
     said: Option<u64>,
-    /// Messages of the technician so far.
-    heard: usize,
     waker: Waker,
     shared: Arc<Shared>,
 }
@@ -331,25 +328,49 @@ impl<A: Copy> Dialogue<A> {
     fn hear(&mut self) -> io::Result<()> {
         let news = std::mem::take(&mut *self.shared.news());
         let start = if self.rewrites { "\r\x1b[K" } else { "" };
+        let mut theirs = false;
         for news in news {
             let words = match news {
                 Talk::Said(Message { own: true, text }) => format!("You: {text}"),
                 Talk::Said(Message { own: false, text }) => {
-                    self.heard += 1;
-                    let text = clean(&text, LONGEST_TEXT);
-                    format!("{} writes: \"{text}\"", self.rules.them)
+                    theirs = true;
+                    write!(self.file, "{start}{}", self.quoted(&text))?;
+                    continue;
                 }
                 Talk::NotSent(why) => format!("  not sent: {why}"),
             };
             write!(self.file, "{start}{}\r\n", clean(&words, usize::MAX))?;
-            // Whoever writes much does not make the user forget what is asked.
-            if self.heard == REMINDED {
-                self.heard = 0;
-                write!(self.file, "*** {} ***\r\n", self.rules.reminder)?;
-            }
-            self.said = None;
         }
+        // Whatever the technician writes, what stands above the answer is what is asked.
+        if theirs && !self.rules.reminder.is_empty() {
+            write!(self.file, "*** {} ***\r\n", self.rules.reminder)?;
+        }
+        self.said = None;
         Ok(())
+    }
+
+    /// A message of the technician. Every row of it begins with a mark: none of them looks like ours, wherever it breaks.
+    fn quoted(&self, text: &str) -> String {
+        let text = clean(text, LONGEST_TEXT);
+        let room = self.columns().saturating_sub(QUOTE.len() + 1).max(8);
+        let mut rows = format!("{} writes:\r\n", clean(&self.rules.them, LONGEST_NAME));
+        let (mut row, mut used) = (String::new(), 0);
+        for c in text.chars() {
+            if used + width(c) > room {
+                rows += &format!("{QUOTE}{row}\r\n");
+                (row, used) = (String::new(), 0);
+            }
+            row.push(c);
+            used += width(c);
+        }
+        rows + &format!("{QUOTE}{row}\r\n")
+    }
+
+    fn columns(&self) -> usize {
+        match tcgetwinsize(&self.file) {
+            Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+            _ => COLUMNS,
+        }
     }
 
     /// The line of the answer with the time left.
@@ -360,12 +381,8 @@ impl<A: Copy> Dialogue<A> {
         }
         if self.rewrites {
             let question = format!("Allow? {hint} ({seconds} s) ");
-            let columns = match tcgetwinsize(&self.file) {
-                Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-                _ => COLUMNS,
-            };
             // A line that wraps could not be rewritten.
-            let room = columns.saturating_sub(question.chars().count() + 1);
+            let room = self.columns().saturating_sub(question.chars().count() + 1);
             let typed = end_of(&self.typed(), room);
             write!(self.file, "\r\x1b[K{question}{typed}")?;
             self.said = Some(seconds);
@@ -467,9 +484,13 @@ fn clean_line(line: &str) -> String {
     line.chars().filter(harmless).take(LONGEST_LINE).collect()
 }
 
-/// The end of a line, in so many columns. What is not ASCII may be two columns wide.
+/// Columns that a character takes at the most: what is not ASCII may be two wide.
+fn width(c: char) -> usize {
+    if c.is_ascii() { 1 } else { 2 }
+}
+
+/// The end of a line, in so many columns.
 fn end_of(line: &str, columns: usize) -> String {
-    let width = |c: char| if c.is_ascii() { 1 } else { 2 };
     let mut room = columns;
     let fits = line.chars().rev().take_while(|c| {
         let fits = room >= width(*c);

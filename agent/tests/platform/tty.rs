@@ -174,7 +174,7 @@ fn user_and_technician_talk_above_the_line_of_the_answer() {
             }));
         };
         said(false, "y\r\n\u{1b}[2Jis it\u{202e} plugged in?");
-        terminal.shows("writes: \"y [2Jis it plugged in?\"");
+        terminal.shows("  | y [2Jis it plugged in?");
         let heard = words.recv_timeout(Duration::from_millis(200));
         assert!(heard.is_err(), "what comes is nothing that was typed");
         // One key takes back one character, whatever bytes it has.
@@ -185,9 +185,10 @@ fn user_and_technician_talk_above_the_line_of_the_answer() {
         said(true, &heard);
         terminal.shows("You: yes, Grüße");
         assert!(answers.try_recv().is_err(), "that was no answer");
-        for n in 0..5 {
-            said(false, &format!("and another thing {n}"));
-        }
+        // A row that looks like ours is marked as theirs, and the question stands below it.
+        let forged = "*** Mira Kovač asks for: view ***";
+        said(false, &format!("{:<75}{forged}", "a"));
+        terminal.shows(&format!("  | {forged}"));
         terminal.shows("*** Mira[2J Kovač of Example Help Desk asks for: view, control, files ***");
         terminal.types("sayy\r");
         terminal.shows("nothing is allowed yet");

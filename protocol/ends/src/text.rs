@@ -1,9 +1,11 @@
 //! Text from the other side, before a person reads it.
 
-/// Whether a character turns the writing direction or is invisible (Unicode TR 36 §2.5).
+/// Whether a character turns the writing direction or is invisible (Unicode TR 36 §2.5): fillers and the empty Braille
+/// pattern, too, which take room like a space and are none.
 pub fn deceives(c: char) -> bool {
     matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}' | '\u{061c}')
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}' | '\u{061c}'
+        | '\u{034f}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// The text without what could deceive a reader: control characters (line ends become spaces) and characters that
@@ -31,6 +33,7 @@ mod tests {
     #[test]
     fn deceiving_characters_are_gone() {
         assert_eq!(harmless("a\u{202e}b\x1b[2Jc\nd", 99), "ab [2Jc d");
+        assert_eq!(harmless("a\u{2800}\u{3164}b", 99), "ab");
         assert_eq!(harmless("  Zoë Ж 中  ", 99), "Zoë Ж 中");
         assert_eq!(harmless("abcdef", 3), "abc");
         assert_eq!(harmless("ab cd", 3), "ab");
