@@ -87,8 +87,10 @@ impl Slot {
 
     fn put(&self, record: Record) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let seq = record.header.seq;
-        if seq >= self.next.load(Ordering::Relaxed) && waiting.len() < MOST {
+        let (seq, next) = (record.header.seq, self.next.load(Ordering::Relaxed));
+        // What is far ahead would wait for ever.
+        let is_near = (next..next.saturating_add(MOST as u64)).contains(&seq);
+        if is_near && waiting.len() < MOST {
             waiting.insert(seq, record);
             self.came.notify_one();
         }
@@ -133,7 +135,8 @@ impl Slots {
         let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = slots.iter().filter_map(Weak::upgrade);
         for slot in open.filter(|slot| slot.opening == opening) {
-            let bytes = bytes.clone();
+            // A datagram is a part of a buffer with some dozens of others, all of which it would keep.
+            let bytes = Bytes::copy_from_slice(&bytes);
             slot.put(Record { header, bytes });
         }
     }
@@ -240,9 +243,12 @@ mod tests {
         assert_eq!(slot.take(5).map(|record| record.header.seq), Some(5));
         assert!(slot.take(6).is_none());
         assert_eq!(slot.take(7).map(|record| record.header.seq), Some(7));
-        (100..300).for_each(|seq| slots.put(copy(LANE, seq)));
+        assert!(slot.take(8).is_none());
+        // What is further ahead than may be taken does not wait.
+        (8..300).for_each(|seq| slots.put(copy(LANE, seq)));
         let waiting = slot.waiting.lock().unwrap().len();
         assert_eq!(waiting, MOST);
+        assert!(slot.take(8).is_some() && slot.take(8 + MOST as u64).is_none());
         drop(slot);
         slots.put(copy(LANE, 8));
         assert_eq!(slots.open(LANE).waiting.lock().unwrap().len(), 0);
