@@ -94,6 +94,15 @@ struct Queue {
 #[error("the recording is closed")]
 pub struct Stopped;
 
+/// Why a checkpoint is not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    #[error("the recording is closed")]
+    Closed,
+    #[error("more checkpoints came than the disk takes")]
+    TooMany,
+}
+
 impl Recorder {
     /// Starts the writer; `report` is called on its thread.
     pub fn start(
@@ -132,13 +141,14 @@ impl Recorder {
     }
 
     /// Hands over an author's checkpoint. Never waits; an author that hands over more than the disk takes is refused.
-    pub fn checkpoint(&self, signed: Bytes) -> Result<(), Stopped> {
+    pub fn checkpoint(&self, signed: Bytes) -> Result<(), NotTaken> {
         let mut queue = self.shared.lock();
         queue.checkpoints += signed.len() + ENTRY_HEAD;
         if queue.checkpoints > CHECKPOINTS {
-            return Err(Stopped);
+            return Err(NotTaken::TooMany);
         }
-        self.shared.push(queue, Kind::Checkpoint, signed)
+        let pushed = self.shared.push(queue, Kind::Checkpoint, signed);
+        pushed.map_err(|Stopped| NotTaken::Closed)
     }
 
     /// Writes what was handed over and the closing entry, and seals. The first code counts.

@@ -15,7 +15,7 @@ use sightline_protocol::wire;
 use tokio::sync::{Semaphore, watch};
 
 use crate::io::forward;
-use crate::io::recorder::Recorder;
+use crate::io::recorder::{NotTaken, Recorder};
 use crate::pure::broker::ConnId;
 
 /// Lanes that a member may open in one session: each file is one.
@@ -158,14 +158,17 @@ impl Session {
         if checkpoint.author != member.author || checkpoint.number != number {
             return Err("a checkpoint out of turn");
         }
-        let recorded = self.recorder.checkpoint(wire::encode(signed).into());
+        let recorded = match self.recorder.checkpoint(wire::encode(signed).into()) {
+            Err(NotTaken::TooMany) => return Err("more checkpoints than the disk takes"),
+            recorded => recorded,
+        };
         if checkpoint.close.is_some() {
             member.signed_off.send_replace(true);
         }
         let others = self.members.iter().map(|m| m.conn);
         Ok(match recorded {
             Ok(()) => others.filter(|conn| *conn != from).collect(),
-            // The recording is closed, or there are more than the disk takes: what is not recorded is not passed on.
+            // The recording is closed: what is not recorded is not passed on.
             Err(_) => Vec::new(),
         })
     }
