@@ -74,6 +74,8 @@ enum Happened {
     /// A receipt is overdue.
     ReceiptDue,
     /// The record that waited for receipts waits no longer.
+    /// A record that waited for the recording may be handled.
+    Waited,
     HeldBack,
 }
 
@@ -322,6 +324,7 @@ impl Running<'_> {
                 None => std::future::pending().await,
             }
         };
+        let may_go_on = self.may_go_on();
         // While the hands are behind, the technician's lanes wait, and nothing else does.
         let from_lanes = async {
             if self.held_back.is_some() {
@@ -345,6 +348,8 @@ impl Running<'_> {
             () = receipt_due => Happened::ReceiptDue,
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
             () = held_back => Happened::HeldBack,
+            // One by one: what each of them makes due (a checkpoint that names what was refused) comes before the next.
+            () = std::future::ready(()), if may_go_on => Happened::Waited,
             Some(from) = from_lanes => match from {
                 FromLane::Record(class, bytes) => Happened::Record(class, bytes),
                 FromLane::End(result) => Happened::LaneEnd(result),
@@ -371,6 +376,12 @@ impl Running<'_> {
             Happened::Silence => self.machine.handle_silence(now),
             Happened::CheckpointDue => {} // the loop signs it
             Happened::ReceiptDue => self.machine.keep_up(now),
+            Happened::Waited => {
+                if let Some((class, bytes)) = self.waiting.pop_front() {
+                    self.waiting_bytes -= bytes.len();
+                    self.machine.handle_record(class, &bytes, now);
+                }
+            }
             Happened::HeldBack => {
                 if let Some((class, bytes, _)) = self.held_back.take() {
                     self.record(class, bytes);
@@ -409,11 +420,17 @@ impl Running<'_> {
         }
     }
 
+    /// Records waited while the recording was behind, and it has caught up.
+    fn may_go_on(&self) -> bool {
+        !self.machine.frozen() && !self.waiting.is_empty()
+    }
+
     /// A record of the technician. Hands are dropped while the recording is behind; what would be lost by that waits.
     fn record(&mut self, class: Class, bytes: Bytes) {
         let now = self.clock.now();
         let may_wait = !matches!(class, Class::Input | Class::Control);
-        if !(may_wait && self.machine.frozen()) {
+        let waits = self.machine.frozen() || !self.waiting.is_empty();
+        if !(may_wait && waits) {
             return self.machine.handle_record(class, &bytes, now);
         }
         self.waiting_bytes += bytes.len();
@@ -696,13 +713,6 @@ impl Running<'_> {
     fn frozen(&mut self, frozen: bool) {
         if let Some(picture) = &self.picture {
             picture.pause(frozen);
-        }
-        if !frozen {
-            let now = self.clock.now();
-            self.waiting_bytes = 0;
-            for (class, bytes) in std::mem::take(&mut self.waiting) {
-                self.machine.handle_record(class, &bytes, now);
-            }
         }
         self.watching.paused = frozen;
         self.show();

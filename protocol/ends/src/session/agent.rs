@@ -168,6 +168,9 @@ impl AgentSession {
         }
         self.receipts.heard(now);
         self.keep_up(now);
+        if self.over {
+            return;
+        }
         let result = match class {
             Class::Input => self
                 .input(record, now)
