@@ -469,13 +469,18 @@ impl Running {
         self.clients.tell_all(&FromHolder::Over(code.number()));
         let last = self.machine.last_checkpoint(code, self.clock.now());
         let flush = async {
-            self.input.finish().await;
-            self.control.finish().await;
-            for lane in std::mem::take(&mut self.lanes).into_values() {
-                lane.finish().await;
-            }
+            let lanes = std::mem::take(&mut self.lanes).into_values();
+            // Side by side: each takes a round trip, and the relay does not wait long.
+            let lanes: Vec<_> = [self.input, self.control]
+                .into_iter()
+                .chain(lanes)
+                .map(|lane| tokio::spawn(lane.finish()))
+                .collect();
             if let Some(last) = last {
                 let _ = self.broker.checkpoint(last).await; // without it the recording ends unsigned, and says so
+            }
+            for lane in lanes {
+                let _ = lane.await;
             }
             let _ = self.broker.over(self.session, code).await;
         };
