@@ -21,7 +21,10 @@ fn facts_are_shown_and_saved() -> anyhow::Result<()> {
     let home = scene.stage.world.technician_home()?;
     let saved = || -> anyhow::Result<Option<std::path::PathBuf>> {
         let mut found = std::fs::read_dir(&home)?.filter_map(|entry| Some(entry.ok()?.path()));
-        Ok(found.find(|path| path.extension().is_some_and(|end| end == "json")))
+        // It is there before it is written.
+        let is_written = |path: &std::path::Path| path.metadata().is_ok_and(|it| it.len() > 0);
+        let is_json = |path: &std::path::Path| path.extension().is_some_and(|end| end == "json");
+        Ok(found.find(|path| is_json(path) && is_written(path)))
     };
     scene
         .technician()
