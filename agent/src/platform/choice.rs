@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use sightline_ends::text::deceives;
 use sightline_protocol::capability::{Capabilities, Capability};
 
 /// The most characters of a name that are shown.
@@ -57,10 +58,8 @@ pub fn clean(text: &str, longest: usize) -> String {
 /// Control characters, direction overrides and marks, and characters without a shape of their own.
 fn is_deceptive(c: char) -> bool {
     c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || deceives(c)
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whole seconds until then, rounded up: 0 means that it is over.

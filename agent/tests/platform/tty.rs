@@ -187,7 +187,7 @@ fn user_and_technician_talk_above_the_line_of_the_answer() {
         assert!(answers.try_recv().is_err(), "that was no answer");
         // A row that looks like ours is marked as theirs, and the question stands below it.
         let forged = "*** Mira Kovač asks for: view ***";
-        said(false, &format!("{:<75}{forged}", "a"));
+        said(false, &format!("{}{forged}", "a".repeat(75)));
         terminal.shows(&format!("  | {forged}"));
         terminal.shows("*** Mira[2J Kovač of Example Help Desk asks for: view, control, files ***");
         terminal.types("sayy\r");

@@ -311,8 +311,10 @@ fn copied(it: &mut Told, right: Capability, class: Class, number: u32) {
     let (header, body) = (header.encode(), [7; OVERHEAD]);
     let mut chain = Chain::default();
     chain.extend(&header, &body);
-    let heads = &mut it.checkpoint(LAST_OF_AGENT).heads;
-    heads.push(LaneHead::new(lane, chain));
+    for step in [LAST_OF_AGENT, LAST_OF_TECHNICIAN] {
+        let heads = &mut it.checkpoint(step).heads;
+        heads.push(LaneHead::new(lane, chain));
+    }
     let record = [&header[..], &body].concat();
     it.steps.insert(LAST_OF_AGENT, Step::Record(record));
 }
