@@ -87,8 +87,10 @@ impl Broker {
                 retry_after_s,
             )),
             Ok(Some(message)) => Ok(message),
-            // The connection's own reason says more than that a stream ended.
-            Ok(None) | Err(LinkError::Cut) => Err(self.link.closed().await.into()),
+            // The connection's own reason says more than that a stream ended, or that we closed.
+            Ok(None) | Err(LinkError::Cut | LinkError::Closed(_)) => {
+                Err(self.link.closed().await.into())
+            }
             Err(error) => Err(error.into()),
         }
     }

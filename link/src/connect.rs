@@ -38,7 +38,7 @@ pub async fn connect(address: &str, pin: Digest, key: &SigningKey) -> Result<Con
     let mistrusted = Arc::new(AtomicBool::new(false));
     let crypto = tls::client(pin, key, mistrusted.clone())?;
     let mut config = ClientConfig::new(Arc::new(crypto));
-    config.transport_config(Arc::new(transport::config(true)));
+    config.transport_config(Arc::new(transport::config(true, transport::IDLE)));
 
     let all = async { race(address::resolve(address).await?, config).await };
     match tokio::time::timeout(transport::CONNECT, all).await {

@@ -69,7 +69,8 @@ impl From<quinn::ConnectionError> for LinkError {
                 let number = u16::try_from(close.error_code.into_inner()).unwrap_or(u16::MAX);
                 LinkError::ClosedByPeer(CloseCode::from_number(number))
             }
-            E::LocallyClosed => LinkError::Closed(CloseCode::Finished),
+            // The link knows why; for who still reads from it, it is lost.
+            E::LocallyClosed => LinkError::Closed(CloseCode::LinkLost),
             E::TimedOut => LinkError::Lost("nothing was heard for too long".into()),
             E::Reset => LinkError::Lost("the other side forgot it".into()),
             E::VersionMismatch => LinkError::Unsupported,

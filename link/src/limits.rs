@@ -1,5 +1,9 @@
 //! How much a relay takes on.
 
+use std::time::Duration;
+
+use crate::transport;
+
 /// Bounds of a [`RelayListener`](crate::RelayListener).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -12,6 +16,8 @@ pub struct Limits {
     pub retry_above: usize,
     /// Bytes of the UDP socket's receive and send buffers. At 1 Gbit/s, 4 MB is 32 ms of traffic.
     pub socket_buffer: usize,
+    /// For how long a program in a session is waited for that is not heard, at most 120 s.
+    pub silence: Duration,
 }
 
 impl Default for Limits {
@@ -21,6 +27,7 @@ impl Default for Limits {
             connections_per_address: 256,
             retry_above: 64,
             socket_buffer: 4 << 20,
+            silence: transport::IDLE,
         }
     }
 }

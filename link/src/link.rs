@@ -1,19 +1,23 @@
 //! One connection between a program and the relay.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use sightline_protocol::broker::{FromRelay, LaneOpening, Opening, ToRelay};
 use sightline_protocol::close::CloseCode;
 use sightline_protocol::id::SessionId;
 use tokio::sync::{Mutex, mpsc};
 
+use crate::congestion::{Path, let_one_through};
 use crate::error::LinkError;
 use crate::handshake::{HandshakeReceiver, HandshakeSender};
 use crate::lane::{LaneReceiver, LaneSender, priority};
 use crate::message::{MessageReceiver, MessageSender};
+use crate::pulse::{Beat, Counts, Pulse};
 use crate::twice::{Copies, Slots, is_urgent};
 use crate::{opening, transport};
 
@@ -66,6 +70,15 @@ struct Inner {
     arrivals: Mutex<mpsc::Receiver<Arrived>>,
     /// Why this side closed.
     closed: Arc<OnceLock<LinkError>>,
+    patience: Arc<Patience>,
+}
+
+/// What is known of the other side's silence, and whether it is borne.
+#[derive(Default)]
+struct Patience {
+    in_session: AtomicBool,
+    /// When it was last heard, while it is silent.
+    silent: RwLock<Option<Instant>>,
 }
 
 impl Link {
@@ -73,7 +86,9 @@ impl Link {
         let (to, arrivals) = mpsc::channel(WAITING);
         let closed = Arc::new(OnceLock::new());
         let at_relay = endpoint.is_none();
+        let patience = Arc::<Patience>::default();
         let welcome = Welcome {
+            patience: patience.clone(),
             connection: connection.clone(),
             closed: closed.clone(),
             to,
@@ -87,6 +102,7 @@ impl Link {
                 endpoint,
                 arrivals: Mutex::new(arrivals),
                 closed,
+                patience,
             }),
         }
     }
@@ -98,6 +114,21 @@ impl Link {
 
     pub fn remote_address(&self) -> SocketAddr {
         self.inner.connection.remote_address()
+    }
+
+    /// For how long the other side of this link was not heard although it should have been.
+    pub fn silence(&self) -> Option<Duration> {
+        let silent = self.inner.patience.silent.read();
+        let heard = *silent.unwrap_or_else(PoisonError::into_inner);
+        heard.map(|heard| heard.elapsed())
+    }
+
+    /// A session depends on this link: silence is borne for longer.
+    pub fn hold_on(&self) {
+        self.inner
+            .patience
+            .in_session
+            .store(true, Ordering::Relaxed);
     }
 
     /// Round trip to the other side, smoothed.
@@ -130,6 +161,7 @@ impl Link {
     /// At the relay: the peer is in a session and may open lanes and use full windows.
     pub fn trust(&self) {
         self.welcome();
+        self.hold_on();
         let connection = &self.inner.connection;
         connection.set_receive_window(VarInt::from_u32(transport::WINDOW));
         connection.set_max_concurrent_uni_streams(VarInt::from_u32(transport::UNI_STREAMS));
@@ -210,14 +242,26 @@ impl Link {
     }
 }
 
+/// Frames alone, for datagrams may be forged.
+fn counts(connection: &Connection, path: &Path) -> Counts {
+    let stats = connection.stats();
+    let (rx, tx) = (stats.frame_rx, stats.frame_tx);
+    Counts {
+        heard: rx.acks + rx.ping + rx.stream + rx.datagram,
+        said: tx.ping + tx.stream + tx.datagram,
+        acked: path.acked(),
+    }
+}
+
 fn close(connection: &Connection, closed: &OnceLock<LinkError>, reason: LinkError) {
     let code = reason.code();
     let _ = closed.set(reason);
     connection.close(VarInt::from_u32(u32::from(code.number())), b"");
 }
 
-/// Takes new streams, reads what each is, and hands it over. Ends with the connection.
+/// Takes new streams, reads what each is, and hands it over; knocks where nothing is heard. Ends with the connection.
 struct Welcome {
+    patience: Arc<Patience>,
     connection: Connection,
     closed: Arc<OnceLock<LinkError>>,
     to: mpsc::Sender<Arrived>,
@@ -228,6 +272,10 @@ struct Welcome {
 impl Welcome {
     async fn run(self) {
         let welcome = Arc::new(self);
+        let mut pulse = Pulse::new(Instant::now());
+        let mut look = Instant::now() + pulse.again();
+        let address = welcome.connection.remote_address();
+        let mut path = (address, Path::of(&welcome.connection));
         loop {
             let taken = tokio::select! {
                 bidi = welcome.connection.accept_bi() => bidi.map(|(s, r)| (Some(s), r)),
@@ -239,6 +287,11 @@ impl Welcome {
                     }
                     Err(_) => return,
                 },
+                () = tokio::time::sleep_until(look.into()) => {
+                welcome.feel(&mut pulse, &mut path);
+                look = Instant::now() + pulse.again();
+                continue;
+            }
                 () = welcome.to.closed() => return,
             };
             let Ok((sender, receiver)) = taken else {
@@ -261,6 +314,37 @@ impl Welcome {
                 }
             });
         }
+    }
+
+    /// Looks whether the other side is heard, and does what is to be done.
+    fn feel(&self, pulse: &mut Pulse, path: &mut (SocketAddr, Path)) {
+        let now = Instant::now();
+        let address = self.connection.remote_address();
+        if path.0 != address {
+            *path = (address, Path::of(&self.connection));
+        }
+        let waits = self.patience.in_session.load(Ordering::Relaxed);
+        match pulse.look(counts(&self.connection, &path.1), waits, now) {
+            Beat::Rest => {}
+            Beat::Knock => {
+                let_one_through(&self.connection);
+                // Who takes none has closed.
+                let _ = self.connection.send_datagram(Bytes::new());
+            }
+            Beat::GiveUp => {
+                let why = "nothing was heard for too long".into();
+                close(&self.connection, &self.closed, LinkError::Lost(why));
+            }
+        }
+        let heard = pulse
+            .silence(now)
+            .and_then(|silence| now.checked_sub(silence));
+        let mut silent = self
+            .patience
+            .silent
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *silent = heard;
     }
 
     async fn name(
@@ -295,5 +379,41 @@ impl Welcome {
                 "a stream of the wrong direction".into(),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sightline_protocol::statement::SigningKey;
+
+    use super::*;
+    use crate::{Certificate, Limits, RelayListener, connect};
+
+    #[tokio::test]
+    async fn who_floods_empty_datagrams_costs_nobody_memory_or_words() {
+        let (certificate, key) = Certificate::generate("relay").unwrap();
+        let certificate = Certificate::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = RelayListener::bind(any, &certificate, Limits::default()).unwrap();
+        let address = listener.local_address().unwrap().to_string();
+        let key = SigningKey::from_seed(&[1; 32]);
+        let (program, relay) = tokio::join!(connect(&address, certificate.pin(), &key), async {
+            listener.accept(|| 0).await.unwrap().accept().await.unwrap()
+        });
+        let mut program = program.unwrap();
+        for _ in 0..100 {
+            for _ in 0..500 {
+                let connection = program.link.connection();
+                connection.send_datagram(Bytes::new()).unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+        program.to_relay.send(&ToRelay::Allocate(())).await.unwrap();
+        let Arrived::Control(_to, mut from) = relay.link.accept().await.unwrap() else {
+            panic!("no control stream");
+        };
+        assert_eq!(from.next().await.unwrap(), Some(ToRelay::Allocate(())));
+        assert!(relay.link.stats().received_copies > 100);
+        assert_eq!(relay.link.silence(), None);
     }
 }

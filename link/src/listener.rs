@@ -61,7 +61,7 @@ impl RelayListener {
     ) -> Result<RelayListener, LinkError> {
         let mut config = ServerConfig::with_crypto(Arc::new(tls::server(certificate)?));
         config
-            .transport_config(Arc::new(transport::config(false)))
+            .transport_config(Arc::new(transport::config(false, limits.silence)))
             .max_incoming(INCOMING)
             .incoming_buffer_size(INCOMING_BYTES)
             .incoming_buffer_size_total(INCOMING_BYTES_TOTAL);

@@ -7,12 +7,14 @@ use quinn::{AckFrequencyConfig, TransportConfig, VarInt};
 
 use crate::congestion::Congestion;
 
-/// A quiet link says that it lives: a third of the idle time, so that two lost packets do not end it, and below
-/// the 30 s after which home routers forget a UDP flow.
+/// A quiet link says that it lives: below the 30 s after which home routers forget a UDP flow, and often enough that a
+/// dead line is noticed long before anybody waits for it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Nothing heard for this long ends a link. A network gone for 3 s goes on; one gone for a minute ends cleanly.
-pub const IDLE: Duration = Duration::from_secs(30);
+/// Nothing heard for this long ends a link. A router starts anew within a minute or two, and so does a laptop that changes
+/// networks; a person who waited longer than that for a session would rather have a new one. Outside a session
+/// `pulse` gives up sooner. QUIC takes the lesser of both sides' times, so that a relay may shorten it.
+pub const IDLE: Duration = Duration::from_secs(120);
 
 /// Making a connection, TLS included.
 pub const CONNECT: Duration = Duration::from_secs(10);
@@ -62,8 +64,8 @@ const MTU: u16 = 1_452;
 /// Bytes of copies (`twice.rs`) that wait to be sent, or to be taken: some dozens of records. Beyond it the oldest go.
 const COPIES: usize = 32 << 10;
 
-/// The numbers for both sides.
-pub fn config(trusted: bool) -> TransportConfig {
+/// The numbers for both sides; a silence longer than `idle` ends the connection.
+pub fn config(trusted: bool, idle: Duration) -> TransportConfig {
     let mut acks = AckFrequencyConfig::default();
     acks.ack_eliciting_threshold(VarInt::from_u32(ACK_EVERY))
         .max_ack_delay(Some(ACK_DELAY));
@@ -78,7 +80,7 @@ pub fn config(trusted: bool) -> TransportConfig {
     } else {
         (1, 0, UNTRUSTED_WINDOW)
     };
-    let idle = VarInt::from_u32(IDLE.as_millis() as u32);
+    let idle = VarInt::from_u32(idle.as_millis().min(IDLE.as_millis()) as u32);
     let mut config = TransportConfig::default();
     config
         .max_idle_timeout(Some(idle.into()))

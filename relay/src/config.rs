@@ -55,6 +55,7 @@ pub struct Limits {
     pub max_connections: usize,
     pub max_connections_per_address: usize,
     pub nameplate_lifetime_s: u32,
+    pub silence_s: u32,
     pub min_free_bytes: u64,
     pub health_every_s: u32,
 }
@@ -66,6 +67,7 @@ impl Default for Limits {
             max_connections: 4_096,
             max_connections_per_address: 256,
             nameplate_lifetime_s: 600,
+            silence_s: 120,
             min_free_bytes: 1 << 30,
             health_every_s: 60,
         }
@@ -85,6 +87,7 @@ impl Limits {
         sightline_link::Limits {
             connections: self.max_connections,
             connections_per_address: self.max_connections_per_address,
+            silence: Duration::from_secs(self.silence_s.into()),
             ..Default::default()
         }
     }
@@ -118,6 +121,9 @@ impl Config {
         }
         if !(10..=86_400).contains(&limits.nameplate_lifetime_s) {
             bail!("nameplate_lifetime_s must be between 10 and 86400 seconds");
+        }
+        if !(15..=120).contains(&limits.silence_s) {
+            bail!("silence_s must be between 15 and 120 seconds");
         }
         if limits.health_every_s == 0 {
             bail!("health_every_s must not be 0");
@@ -163,6 +169,10 @@ max_connections_per_address = 256
 # How long a session code waits for its technician, in seconds. Default 600.
 nameplate_lifetime_s = 600
 
+# For how long a session waits for an end whose line is silent, in seconds, 15 to 120. Default 120. Less means that a
+# connection that breaks ends the session sooner; the programs themselves wait no longer than 120.
+silence_s = 120
+
 # Bytes kept free on the recordings' disk. Below it new sessions are refused and running ones are ended, before
 # anything goes unrecorded. Default 1 GiB.
 min_free_bytes = 1073741824
@@ -205,6 +215,8 @@ mod tests {
             "max_sessions = 0",
             "nameplate_lifetime_s = 1",
             "health_every_s = 0",
+            "silence_s = 14",
+            "silence_s = 121",
         ] {
             let text = format!("listen = \"0.0.0.0:1\"\norganisation = \"o\"\n[limits]\n{line}\n");
             assert!(Config::parse(&text).is_err(), "{line}");

@@ -46,6 +46,10 @@ const RESPONDED: f64 = 1.08;
 /// A loss tells of an overflow when the queue is nearly as long as it ever was.
 const NEARLY: f64 = 0.75;
 
+/// A round trip longer than this in microseconds, and so many times longer than usual, spans a break of the line.
+const AWAY_US: u64 = 2_500_000;
+const AWAY_TIMES: u64 = 20;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Twice as much each round, until rate or round trip say that the path is full.
@@ -135,6 +139,23 @@ impl Model {
         self.window
     }
 
+    /// The path's own round trip in microseconds, as far as it is known.
+    pub fn round_trip_us(&self) -> Option<u64> {
+        self.base.get()
+    }
+
+    /// Whether so long a round trip tells of a line that was away, and not of a queue.
+    pub fn was_away(&self, round_trip_us: u64) -> bool {
+        let usual_us = self.base.get().unwrap_or(u64::MAX);
+        round_trip_us > AWAY_US && round_trip_us / AWAY_TIMES > usual_us
+    }
+
+    /// Bytes that the window lacks for one more packet.
+    pub fn lacks_for_one(&self) -> u64 {
+        let needed = self.in_flight + LEAST_PACKETS * self.mtu;
+        needed.saturating_sub(self.window)
+    }
+
     pub fn set_mtu(&mut self, mtu: u64) {
         self.mtu = mtu;
         self.window = self.window.max(LEAST_PACKETS * mtu);
@@ -159,6 +180,9 @@ impl Model {
         let Some(sample) = self.deliveries.batch_end(now_us) else {
             return;
         };
+        if self.was_away(sample.round_trip_us) {
+            return;
+        }
         if self.phase == Phase::Start && sample.full {
             self.window += batch;
         }
