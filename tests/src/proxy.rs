@@ -51,6 +51,8 @@ struct State {
     /// The next client that comes passes unhindered.
     spare_next: bool,
     spared: HashSet<SocketAddr>,
+    /// Counts moves: a client's socket towards the target is of the newest.
+    moved: u64,
     carried: HashMap<(SocketAddr, Direction), Carried>,
 }
 
@@ -77,6 +79,7 @@ impl Proxy {
             ways: HashMap::new(),
             spare_next: false,
             spared: HashSet::new(),
+            moved: 0,
             carried: HashMap::new(),
         };
         let shared = Arc::new(Shared {
@@ -127,6 +130,12 @@ impl Proxy {
         let mut state = self.shared.lock();
         state.conditions.cut = true;
         state.under_way.clear();
+    }
+
+    /// From now on the target sees every client at another address, as when a router starts anew or a laptop changes networks:
+    /// what it sends to the old one is lost.
+    pub fn move_clients(&self) {
+        self.shared.lock().moved += 1;
     }
 
     pub fn restore(&self) {
@@ -208,11 +217,16 @@ fn open_door(shared: &Arc<Shared>, target: &str) -> anyhow::Result<SocketAddr> {
 
 fn take_from_clients(shared: &Arc<Shared>, front: &Arc<UdpSocket>, target: SocketAddr) {
     let mut towards_target: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
+    let mut moved = shared.lock().moved;
     let mut buffer = vec![0; DATAGRAM];
     while !shared.is_over() {
         let Ok((length, client)) = front.recv_from(&mut buffer) else {
             continue;
         };
+        let moves = shared.lock().moved;
+        if std::mem::replace(&mut moved, moves) != moves {
+            towards_target.clear();
+        }
         let back = match towards_target.get(&client) {
             Some(back) => Arc::clone(back),
             None => match open_back(shared, front, client) {
@@ -239,13 +253,14 @@ fn open_back(
     if std::mem::take(&mut state.spare_next) {
         state.spared.insert(client);
     }
+    let moved = state.moved;
     drop(state);
     let back = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
     back.set_read_timeout(Some(LOOK_UP))?;
     let (shared, front, socket) = (Arc::clone(shared), Arc::clone(front), Arc::clone(&back));
     thread::spawn(move || {
         let mut buffer = vec![0; DATAGRAM];
-        while !shared.is_over() {
+        while !shared.is_over() && shared.lock().moved == moved {
             if let Ok(length) = socket.recv(&mut buffer) {
                 let datagram = Datagram {
                     bytes: buffer[..length].to_vec(),
@@ -327,6 +342,8 @@ mod tests {
         proxy.cut();
         assert_eq!(echoed(&client, 3), 0);
         proxy.restore();
+        assert_eq!(echoed(&client, 3), 3);
+        proxy.move_clients();
         assert_eq!(echoed(&client, 3), 3);
     }
 

@@ -10,7 +10,9 @@ use sightline_ends::handshake::Established;
 use sightline_ends::seal::{AGENT_CONTROL, AGENT_PICTURE, LaneId};
 use sightline_ends::session::{AgentEffect, AgentSays, AgentSession};
 use sightline_ends::text::harmless;
-use sightline_link::{Arrived, Broker, Bytes, FromLane, LaneWriter, Link, LinkError, read_lane};
+use sightline_link::{
+    Arrived, Broker, Bytes, FromLane, IDLE, LaneWriter, Link, LinkError, read_lane,
+};
 use sightline_program::clock::Clock;
 use sightline_program::history::{Change, History, Moment, Pause};
 use sightline_program::report::Report;
@@ -37,6 +39,7 @@ use super::stop::Stop;
 use crate::platform::{
     self, Backend, DesktopError, Indicator, Lines, Message, Prompt, Talk, UserWish, Watching,
 };
+use crate::pure::silence::{self, Silence};
 use crate::pure::talk;
 
 /// Records of the technician that may wait for the guard; beyond it the lane waits (flow control).
@@ -48,6 +51,8 @@ const WAITING: usize = 4 << 20;
 const FAREWELL: Duration = Duration::from_secs(2);
 /// For the relay's last receipt, which comes when the recording is closed: 2 s.
 const LAST_RECEIPT: Duration = Duration::from_secs(2);
+/// A silence is counted in seconds, before the user.
+const SECOND_US: u64 = 1_000_000;
 /// A receipt may cross the technician's last words; the last one follows within 0.4 s, or it was that.
 const CROSSED: Duration = Duration::from_millis(400);
 
@@ -70,6 +75,8 @@ enum Happened {
     GrantsEnd,
     /// The technician holds something and has not been heard for too long.
     Silence,
+    /// The technician may be silent by now, or is for another second.
+    Listen,
     CheckpointDue,
     /// A receipt is overdue.
     ReceiptDue,
@@ -119,6 +126,8 @@ struct Running<'a> {
     /// A record that waits for the relay's receipts until then, and all that follow it.
     held_back: Option<(Class, Bytes, u64)>,
     keeper: Option<Keeper>,
+    /// When it is time to see whether the technician is still heard.
+    listen_us: Option<u64>,
     /// The relay has said that it is over: everything it had to say came before.
     relay_is_done: bool,
 }
@@ -177,6 +186,7 @@ async fn start<'a>(
         wishes,
         keeper: _,
     } = setup;
+    broker.link.hold_on();
     let mut machine = AgentSession::new(established, clock.now());
     let session = established.session;
     let open = |id: LaneId| LaneOpening {
@@ -191,6 +201,7 @@ async fn start<'a>(
         organisation: established.bundle.organisation.clone(),
         allowed: machine.allowed(),
         paused: false,
+        silent: None,
         said: None,
     };
     stop.arm(machine.revoker());
@@ -265,6 +276,7 @@ async fn start<'a>(
         watching,
         held_back: None,
         keeper: None,
+        listen_us: None,
         relay_is_done: false,
     })
 }
@@ -272,6 +284,7 @@ async fn start<'a>(
 impl Running<'_> {
     async fn run(&mut self) -> CloseCode {
         loop {
+            self.listen();
             while let Some(effect) = self.machine.poll_effect() {
                 if let Some(code) = self.effect(effect) {
                     return code;
@@ -301,6 +314,12 @@ impl Running<'_> {
         };
         let silence = async {
             match self.machine.poll_silence_us() {
+                Some(at) => tokio::time::sleep_until(self.clock.at(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let listen = async {
+            match self.listen_us {
                 Some(at) => tokio::time::sleep_until(self.clock.at(at).into()).await,
                 None => std::future::pending().await,
             }
@@ -344,6 +363,7 @@ impl Running<'_> {
             Some(error) = self.hands_failed.recv() => Happened::HandsFailed(error),
             () = grants_end => Happened::GrantsEnd,
             () = silence => Happened::Silence,
+            () = listen => Happened::Listen,
             () = checkpoint_due => Happened::CheckpointDue,
             () = receipt_due => Happened::ReceiptDue,
             message = self.broker.next() => Happened::Relay(message.map_err(|e| e.code())),
@@ -374,6 +394,7 @@ impl Running<'_> {
             }
             Happened::GrantsEnd => self.machine.handle_timeout(now),
             Happened::Silence => self.machine.handle_silence(now),
+            Happened::Listen => self.count_silence(),
             Happened::CheckpointDue => {} // the loop signs it
             Happened::ReceiptDue => self.machine.keep_up(now),
             Happened::Waited => {
@@ -692,6 +713,8 @@ impl Running<'_> {
             }
             AgentEffect::Allowed(allowed) => self.allowed(allowed),
             AgentEffect::Frozen(frozen) => self.frozen(frozen),
+            AgentEffect::Silent => self.silent(),
+            AgentEffect::Back { silent_us } => self.back(silent_us),
             AgentEffect::Dropped { why, count } => {
                 tracing::warn!("input of the technician was dropped ({count} so far): {why}");
                 let facts = json!({ "why": why, "count": count });
@@ -701,6 +724,65 @@ impl Running<'_> {
             AgentEffect::Over(code) => return Some(code),
         }
         None
+    }
+
+    /// Sees whether the technician is silent, and when to look again: each second, while it is.
+    fn listen(&mut self) {
+        let now = self.clock.now();
+        let at = self.machine.listen(now);
+        let next_second = || now.mono_us + SECOND_US;
+        self.listen_us = match self.machine.is_silent() {
+            true => self
+                .listen_us
+                .filter(|at| *at > now.mono_us)
+                .or_else(|| Some(next_second())),
+            false => at,
+        };
+    }
+
+    fn silence(&self) -> Silence {
+        let silent_us = self
+            .clock
+            .now()
+            .mono_us
+            .saturating_sub(self.machine.heard_us());
+        let silent = Duration::from_micros(silent_us);
+        Silence {
+            silent,
+            waits: IDLE.saturating_sub(silent),
+            own_line: self.link.silence().is_some(),
+        }
+    }
+
+    /// Tells the user that the technician is not heard.
+    fn silent(&mut self) {
+        let silence = self.silence();
+        let facts = json!({
+            "technician": self.watching.technician,
+            "silent_ms": silence.silent.as_millis() as u64,
+            "own_line": silence.own_line,
+            "waits_ms": silence.waits.as_millis() as u64,
+        });
+        let words = silence.words(&self.watching.technician);
+        self.report.say("line_silent", facts, words);
+        self.count_silence();
+    }
+
+    /// The seconds go on.
+    fn count_silence(&mut self) {
+        if self.machine.is_silent() {
+            self.watching.silent = Some(self.silence().short());
+            self.show();
+        }
+    }
+
+    fn back(&mut self, silent_us: u64) {
+        self.watching.silent = None;
+        self.show();
+        let silent = Duration::from_micros(silent_us);
+        let facts = json!({ "silent_ms": silent.as_millis() as u64 });
+        let words = silence::back(&self.watching.technician, silent);
+        self.report.say("line_back", facts, words);
     }
 
     fn show(&self) {

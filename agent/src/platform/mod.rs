@@ -228,6 +228,8 @@ pub struct Watching {
     pub allowed: Capabilities,
     /// The recording is behind: nothing is seen or done until it has caught up.
     pub paused: bool,
+    /// The technician is not heard: what is to be said about it.
+    pub silent: Option<String>,
     /// The technician's newest message; harmless already.
     pub said: Option<String>,
 }

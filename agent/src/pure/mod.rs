@@ -3,6 +3,7 @@
 pub mod facts;
 pub mod keymap;
 pub mod pace;
+pub mod silence;
 pub mod strokes;
 pub mod talk;
 pub mod term;

@@ -33,6 +33,9 @@ const BUSY_US: u64 = 20_000;
 /// A way that sets no limit is taken for a slow one only when so many deliveries in a row met it busy. On loopback a viewer that gets no
 /// processor for a moment, or decodes a video's key, looks like a line of 4 Mbit/s: once in a second or two, and then not again.
 const DOUBTS: u32 = 4;
+/// What took so long, in microseconds, was held up by a line that was away: it says nothing of its rate, and what was known before may be
+/// of another line.
+const AWAY_US: u64 = 3_000_000;
 /// Smaller updates tell the round trip, but no rate: most of their time is the way itself.
 const TELLING_BYTES: u64 = 3 * 1024;
 /// Deliveries among which the fastest tells the rate, and how long one is believed, in microseconds.
@@ -97,6 +100,14 @@ impl Pace {
         let Some(newest) = newest else {
             return;
         };
+        let took_us = now_us.saturating_sub(newest.sent_us);
+        // Where nothing is known, it is all there is to learn from: a first picture may take that long.
+        if took_us >= AWAY_US && !self.rates.is_empty() {
+            self.rates.clear();
+            (self.doubts, self.round_trip) = (0, None);
+            (self.shown_us, self.since_us) = (now_us, now_us);
+            return;
+        }
         self.learn_rate(&newest, now_us);
         self.learn_round_trip(&newest, now_us);
         (self.shown_us, self.since_us) = (now_us, newest.sent_us);
@@ -324,6 +335,27 @@ mod tests {
             let used = sent as f64 / rate as f64 / (way.now_us - began_us) as f64 * 1e6;
             assert!(used > 0.85, "{used} of {rate}");
         }
+    }
+
+    #[test]
+    fn a_line_that_was_away_is_as_fast_as_before() {
+        let mut way = Way::new(1_000_000, 25_000, 5_000);
+        way.run(1 << 20, 16_000, 10_000_000);
+        let before = way.pace.allowance().unwrap();
+        // Nothing moves for 40 s, and what was under way arrives at its end.
+        let away_us = 40_000_000;
+        way.acks.iter_mut().for_each(|ack| ack.0 += away_us);
+        way.free_us += away_us;
+        way.run(0, u64::MAX, away_us);
+        let shown = way.shown;
+        way.run(1 << 20, 16_000, 1_000_000);
+        assert!(way.shown - shown > 5, "{}", way.shown - shown);
+        let after = way.pace.allowance().unwrap();
+        assert!(after > before * 8 / 10, "{after}, before {before}");
+        // A line on which even the first picture takes longer than that is learned all the same.
+        let mut slow = Way::new(15_000, 50_000, 0);
+        slow.run(1 << 20, 16_000, 30_000_000);
+        assert!(slow.pace.allowance().unwrap() <= LEAST_BYTES);
     }
 
     #[test]

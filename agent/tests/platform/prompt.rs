@@ -54,6 +54,7 @@ fn watching() -> Watching {
         organisation: "Example Help Desk".into(),
         allowed: Capabilities::of(&[Capability::View, Capability::Control]),
         paused: false,
+        silent: None,
         said: Some("Tess: would you open the printer's window, please?".into()),
     }
 }

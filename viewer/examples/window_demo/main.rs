@@ -238,6 +238,7 @@ fn bar(grants: &[Capability]) -> Bar {
         grants: Capabilities::of(grants),
         recording: true,
         round_trip: Some(Duration::from_micros(8_430)),
+        silence: None,
         note: None,
     }
 }

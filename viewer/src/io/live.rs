@@ -16,9 +16,9 @@ use sightline_ends::content::Input;
 use sightline_ends::handshake::Established;
 use sightline_ends::seal::{LaneId, TECHNICIAN_CONTROL, TECHNICIAN_INPUT};
 use sightline_ends::session::{
-    Outgoing, SILENCE_US, TechnicianEffect, TechnicianSays, TechnicianSession,
+    Outgoing, PING_AT_REST_US, SILENCE_US, TechnicianEffect, TechnicianSays, TechnicianSession,
 };
-use sightline_link::{Arrived, Broker, FromLane, LaneWriter, Link, LinkError, read_lane};
+use sightline_link::{Arrived, Broker, FromLane, IDLE, LaneWriter, Link, LinkError, read_lane};
 use sightline_program::clock::Clock;
 use sightline_program::report::{Report, sentence};
 use sightline_protocol::broker::{FromRelay, LaneOpening};
@@ -32,6 +32,7 @@ use super::decoding::{Decoded, Decoding};
 use super::interrupt::Interrupt;
 use super::local::{ClientId, FromHolder, Joined, Seat, Server};
 use super::window::{Bar, Did, Heard, WindowHandle};
+use crate::pure::silence::{self, Silence};
 use clients::Clients;
 use clipboard::{Clipboard, ClipboardEvent};
 use files::{Files, FilesEvent};
@@ -42,11 +43,13 @@ const INBOX: usize = 64;
 /// The round trip is measured this often: the bar is for people.
 const PING: Duration = Duration::from_secs(5);
 /// The same while nothing happens on either side: each costs all three programs wake-ups and the recording records.
-const PING_AT_REST: Duration = Duration::from_secs(30);
+const PING_AT_REST: Duration = Duration::from_micros(PING_AT_REST_US);
 /// The same while a key or a button is held: often enough that the agent does not believe us gone.
 const PING_HOLDING: Duration = Duration::from_micros(SILENCE_US / 3);
 /// The second time comes sooner: the first stood in the queue with the first picture.
 const SECOND_PING: Duration = Duration::from_secs(1);
+/// A silence is counted in seconds, before the technician.
+const SECOND_US: u64 = 1_000_000;
 /// For the last words to arrive when the session ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -78,6 +81,8 @@ enum Happened {
     Files(FilesEvent),
     Clipboard(ClipboardEvent),
     Ping,
+    /// The agent may be silent by now, or is for another second.
+    Listen,
     CheckpointDue,
     Interrupted,
 }
@@ -114,6 +119,8 @@ struct Running {
     control: LaneWriter,
     input: LaneWriter,
     next_ping: Instant,
+    /// When it is time to see whether the agent is still heard.
+    listen_us: Option<u64>,
     /// Updates and inputs counted at the last ping.
     happened_at_ping: u64,
     stats: Stats,
@@ -149,6 +156,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         class: id.class,
     };
     let link = live.broker.link.clone();
+    link.hold_on();
     let control = LaneWriter::start(link.open_lane(open(TECHNICIAN_CONTROL)).await?);
     let input = LaneWriter::start(link.open_lane(open(TECHNICIAN_INPUT)).await?);
     let (to_session, from_lanes) = mpsc::channel(INBOX);
@@ -160,6 +168,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         grants: machine.allowed(),
         recording: true,
         round_trip: None,
+        silence: None,
         note: None,
     };
     let early = established.early.told().into_iter();
@@ -198,6 +207,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
         control,
         input,
         next_ping: Instant::now(),
+        listen_us: None,
         happened_at_ping: 0,
         stats: Stats::default(),
         close_window: live.close_window,
@@ -209,6 +219,7 @@ async fn start(live: Live) -> Result<Running, LinkError> {
 impl Running {
     async fn run(&mut self) -> CloseCode {
         loop {
+            self.listen();
             while let Some(effect) = self.machine.poll_effect() {
                 if let Some(code) = self.effect(effect) {
                     return code;
@@ -232,6 +243,12 @@ impl Running {
                 None => std::future::pending().await,
             }
         };
+        let listen = async {
+            match self.listen_us {
+                Some(at) => sleep_until(self.clock.at(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
         let joined = async {
             match &mut self.server {
                 Some(server) => server.next().await,
@@ -250,6 +267,7 @@ impl Running {
             event = self.clipboard.next() => Happened::Clipboard(event),
             () = sleep_until(self.next_ping) => Happened::Ping,
             () = checkpoint_due => Happened::CheckpointDue,
+            () = listen => Happened::Listen,
             () = self.interrupt.pressed() => Happened::Interrupted,
         }
     }
@@ -286,6 +304,7 @@ impl Running {
                 self.next_ping = Instant::now() + self.ping_pause();
                 self.machine.ping(now);
             }
+            Happened::Listen => self.count_silence(),
             Happened::Interrupted => self.machine.leave(CloseCode::TechnicianLeft, now),
         }
     }
@@ -396,12 +415,72 @@ impl Running {
                 self.report.note("round_trip", json!({ "us": us }));
                 self.show_bar();
             }
+            TechnicianEffect::Silent => self.silent(),
+            TechnicianEffect::Back { silent_us } => self.back(silent_us),
             TechnicianEffect::Disputed(why) => tracing::error!("{why}"),
             TechnicianEffect::Control(record) => self.control.send(record.into()),
             TechnicianEffect::Repeat(outgoing) => self.send(outgoing),
             TechnicianEffect::Over(code) => return Some(code),
         }
         None
+    }
+
+    /// Sees whether the agent is silent, and when to look again: each second, while it is.
+    fn listen(&mut self) {
+        let now = self.clock.now();
+        let at = self.machine.listen(now);
+        self.listen_us = match self.machine.is_silent() {
+            true => {
+                let next = self.listen_us.filter(|at| *at > now.mono_us);
+                next.or(Some(now.mono_us + SECOND_US))
+            }
+            false => at,
+        };
+    }
+
+    fn silence(&self) -> Silence {
+        let silent_us = self.clock.now().mono_us;
+        let silent_us = silent_us.saturating_sub(self.machine.heard_us());
+        let silent = Duration::from_micros(silent_us);
+        Silence {
+            silent,
+            waits: IDLE.saturating_sub(silent),
+            own_line: self.link.silence().is_some(),
+        }
+    }
+
+    /// Nothing is done into a silent line: what is held over there is let go of when it hears of it.
+    fn silent(&mut self) {
+        if self.machine.holds() {
+            self.send_input(&Input::ReleaseAll);
+        }
+        let silence = self.silence();
+        let facts = json!({
+            "user": self.bar.user,
+            "silent_ms": silence.silent.as_millis() as u64,
+            "own_line": silence.own_line,
+            "waits_ms": silence.waits.as_millis() as u64,
+        });
+        let words = silence.words(&self.bar.user);
+        self.report.say("line_silent", facts, words);
+        self.count_silence();
+    }
+
+    /// The seconds go on.
+    fn count_silence(&mut self) {
+        if self.machine.is_silent() {
+            self.bar.silence = Some(self.silence());
+            self.show_bar();
+        }
+    }
+
+    fn back(&mut self, silent_us: u64) {
+        self.bar.silence = None;
+        self.show_bar();
+        let silent = Duration::from_micros(silent_us);
+        let facts = json!({ "silent_ms": silent.as_millis() as u64 });
+        let words = silence::back(&self.bar.user, silent);
+        self.report.say("line_back", facts, words);
     }
 
     fn show_bar(&self) {

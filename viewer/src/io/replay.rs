@@ -119,6 +119,7 @@ fn bar(recording: &Recording) -> Bar {
         grants: verified.consent.granted,
         recording: false,
         round_trip: None,
+        silence: None,
         note: note(&recording.end),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sightline_protocol::capability::{Capabilities, Capability};
 
 use super::area::Rect;
+use super::silence::Silence;
 
 /// What the window is told about the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Bar {
     pub grants: Capabilities,
     pub recording: bool,
     pub round_trip: Option<Duration>,
+    /// The user's side is not heard: the picture is old.
+    pub silence: Option<Silence>,
     /// Something to know right now, such as why an input was refused.
     pub note: Option<String>,
 }
@@ -23,7 +26,7 @@ pub struct Bar {
 impl Bar {
     /// Mouse and keyboard may be used.
     pub fn controls(&self) -> bool {
-        self.grants.contains(Capability::Control)
+        self.grants.contains(Capability::Control) && self.silence.is_none()
     }
 
     /// The session has begun, and the technician may not look.
@@ -33,7 +36,8 @@ impl Bar {
 
     /// What may be looked at but not touched.
     pub fn is_view_only(&self) -> bool {
-        self.grants.contains(Capability::View) && !self.controls()
+        let only = self.grants.contains(Capability::View);
+        only && !self.grants.contains(Capability::Control)
     }
 
     /// Who looks at whose screen: the user's side first, then the technician and the organisation.
@@ -110,6 +114,13 @@ mod tests {
         bar.grants = Capabilities::of(&[Capability::View, Capability::Control]);
         assert_eq!(bar.chips(), ["control"]);
         assert!(bar.controls() && !bar.is_view_only());
+        bar.silence = Some(Silence {
+            silent: Duration::from_secs(4),
+            waits: Duration::from_secs(116),
+            own_line: false,
+        });
+        assert!(!bar.controls() && !bar.is_view_only());
+        assert_eq!(bar.chips(), ["control"]);
         bar.grants = Capabilities::NONE;
         assert!(bar.chips().is_empty());
     }

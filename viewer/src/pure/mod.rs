@@ -19,6 +19,7 @@ pub mod playback;
 pub mod pointer;
 pub mod rings;
 pub mod scale;
+pub mod silence;
 pub mod stage;
 pub mod terminal;
 pub mod verdict;

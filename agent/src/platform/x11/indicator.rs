@@ -378,9 +378,10 @@ impl Label {
         let organisation = clean(&watching.organisation, LONGEST);
         let mut label = Label {
             who: format!("{technician} ({organisation})"),
-            what: match watching.paused {
-                true => "paused: the recording is behind".to_owned(),
-                false => rights(watching.allowed),
+            what: match (&watching.silent, watching.paused) {
+                (Some(silent), _) => silent.clone(),
+                (None, true) => "paused: the recording is behind".to_owned(),
+                (None, false) => rights(watching.allowed),
             },
             hot_key: String::new(),
             rights: single(watching.allowed),

@@ -27,8 +27,8 @@ pub const INTERVAL_US: u64 = 1_000_000;
 /// goes on.
 const PATIENCE_US: u64 = 10_000_000;
 
-/// Checkpoints that may be ahead of their records: at one a second far longer than a silent connection lives.
-const AHEAD: usize = 128;
+/// Checkpoints that may be ahead of their records: at one a second longer than a silent connection lives.
+const AHEAD: usize = 256;
 
 /// The two ends do not agree, or the other one does not sign.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -261,6 +261,13 @@ impl Proof {
                 false => lane.watch.chain().records,
             })
             .sum()
+    }
+
+    /// Whether the other end has signed for every record of this end.
+    pub fn is_answered(&self) -> bool {
+        let own = self.lanes.iter().filter(|(id, _)| id.author == self.author);
+        own.map(|(_, lane)| &lane.watch)
+            .all(|watch| watch.confirmed() >= watch.chain().records)
     }
 
     fn claimed(&mut self, head: &LaneHead) -> Result<(), Dispute> {

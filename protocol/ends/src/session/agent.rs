@@ -15,8 +15,10 @@ use sightline_protocol::wire;
 use super::early::{self, Heard};
 use super::held::Held;
 use super::lanes::{AgentSays, Lanes, Outgoing, Says, TechnicianSays};
+use super::late::{Late, Verdict};
 use super::receipts::{Receipts, Turn};
-use super::{SILENCE_US, bye, seal};
+use super::silence::Silence;
+use super::{PING_AT_REST_US, SILENCE_US, TECHNICIAN_SILENT_US, bye, seal};
 use crate::consent::{Grant, Granted, Grants, Refused, Revoker, kind};
 use crate::content::{
     Chat, ClipboardMessage, ClipboardPart, Control, FileMessage, Input, MARK_POINTS, ShellInput,
@@ -35,6 +37,9 @@ const REFUSAL_INTERVAL_US: u64 = 1_000_000;
 
 /// What the technician reads while the session is frozen.
 pub const FROZEN: &str = "paused: the relay is behind with recording";
+/// What the technician reads whose input came after a long silence.
+pub const TOO_LATE: &str = "the line was silent: what was typed and clicked meanwhile was not done";
+
 /// And when it goes on.
 const THAWED: &str = "the recording has caught up";
 
@@ -72,6 +77,12 @@ pub enum AgentEffect {
     Allowed(Capabilities),
     /// The relay is behind with recording (or has caught up): no pictures until then, and the user is told.
     Frozen(bool),
+    /// The technician is not heard any more: tell the user.
+    Silent,
+    /// The technician is heard again, after so many microseconds.
+    Back {
+        silent_us: u64,
+    },
     /// Something was dropped; for the log.
     Dropped {
         why: String,
@@ -98,6 +109,8 @@ pub struct AgentSession {
     held: Held,
     /// `mono_us` at which the technician was last heard.
     heard_us: u64,
+    silence: Silence,
+    late: Late,
     dropped: u64,
     said_refused_us: Option<u64>,
     over: bool,
@@ -134,6 +147,12 @@ impl AgentSession {
             prompt_open: false,
             held: Held::default(),
             heard_us: now.mono_us,
+            silence: Silence::new(
+                TECHNICIAN_SILENT_US,
+                Some(PING_AT_REST_US + TECHNICIAN_SILENT_US),
+                now,
+            ),
+            late: Late::default(),
             dropped: 0,
             said_refused_us: None,
             over: false,
@@ -167,6 +186,7 @@ impl AgentSession {
             return;
         }
         self.receipts.heard(now);
+        self.late.heard(now);
         self.keep_up(now);
         if self.over {
             return;
@@ -192,12 +212,14 @@ impl AgentSession {
         if let Err(dispute) = arrived {
             self.dispute(&dispute, now);
         }
+        self.heard(now);
         self.receipts.known(self.proof.at_relay(), now);
     }
 
     /// The technician's checkpoint. One that does not say what arrived ends the session.
     pub fn handle_checkpoint(&mut self, signed: &Signed<Checkpoint>, now: Now) {
         self.receipts.heard(now);
+        self.late.heard(now);
         let lanes = &mut self.lanes;
         match self.proof.handle(signed, |lane| lanes.expect(lane)) {
             Ok(checkpoint) => {
@@ -211,7 +233,37 @@ impl AgentSession {
             Err(dispute) if !self.over => self.dispute(&dispute, now),
             Err(_) => {}
         }
+        self.heard(now);
         self.receipts.known(self.proof.at_relay(), now);
+    }
+
+    /// The technician was heard.
+    fn heard(&mut self, now: Now) {
+        if let Some(silent_us) = self.silence.heard(self.proof.is_answered(), now) {
+            self.effects.push_back(AgentEffect::Back { silent_us });
+        }
+    }
+
+    /// `mono_us` at which the technician was last heard.
+    pub fn heard_us(&self) -> u64 {
+        self.silence.heard_us()
+    }
+
+    /// The technician was told to be silent.
+    pub fn is_silent(&self) -> bool {
+        self.silence.is_silent()
+    }
+
+    /// Notices that the technician is silent. To be called after whatever happened; gives the `mono_us` at which it wants
+    /// to be called again.
+    pub fn listen(&mut self, now: Now) -> Option<u64> {
+        if self.over {
+            return None;
+        }
+        if self.silence.poll(self.proof.is_answered(), now) {
+            self.effects.push_back(AgentEffect::Silent);
+        }
+        self.silence.timeout_us()
     }
 
     /// The relay's receipt. One that is false ends the session; after its end the last one is still taken.
@@ -300,8 +352,12 @@ impl AgentSession {
 
     fn input(&mut self, record: &[u8], now: Now) -> Result<Header, String> {
         let (header, body) = self.from_input.open(record).map_err(|e| e.to_string())?;
+        self.late.arrived(header.time_us, now);
         let input: Result<Input, _> = wire::decode(&body);
         let refused = match input {
+            Ok(input) if input != Input::ReleaseAll && self.is_late(&header, now) => {
+                Ok(TOO_LATE.to_owned())
+            }
             Ok(_) if self.receipts.frozen() => Ok(FROZEN.to_owned()),
             Ok(input) if !self.prompt_open => {
                 match self.grants.live::<kind::Control>(now.unix_ms) {
@@ -319,6 +375,15 @@ impl AgentSession {
         self.proof.refuse(TECHNICIAN_INPUT, header.seq);
         self.refuse(&refused?, now);
         Ok(header)
+    }
+
+    fn is_late(&mut self, header: &Header, now: Now) -> bool {
+        match self.late.judge(header.time_us, now) {
+            Verdict::InTime => return false,
+            Verdict::Late => {}
+            Verdict::LateAndAsk(number) => self.say(&Control::Ping { number }, now),
+        }
+        true
     }
 
     /// A record on a lane beside input and control.
@@ -379,6 +444,7 @@ impl AgentSession {
 
     fn control_record(&mut self, record: &[u8], now: Now) -> Result<Header, String> {
         let (header, body) = self.from_control.open(record).map_err(|e| e.to_string())?;
+        self.late.arrived(header.time_us, now);
         match wire::decode(&body).map_err(|e| e.to_string())? {
             Control::Shown { frame } => self.effects.push_back(AgentEffect::Shown { frame }),
             Control::Ping { number } => self.say(&Control::Pong { number }, now),
@@ -393,8 +459,7 @@ impl AgentSession {
             },
             Control::Mark { .. } => return Err("a mark of too many points".to_owned()),
             Control::Note { text } => self.effects.push_back(AgentEffect::Note(text)),
-            // Nothing was asked of it; an answer is no offence.
-            Control::Pong { .. } => {}
+            Control::Pong { number } => self.late.answered(number, header.time_us),
             Control::Grants { .. } | Control::Refused { .. } => {
                 return Err("a control message that only agents send".to_owned());
             }

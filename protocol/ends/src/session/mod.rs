@@ -6,7 +6,9 @@ mod early;
 mod echo;
 mod held;
 mod lanes;
+mod late;
 mod receipts;
+mod silence;
 mod technician;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,14 @@ use crate::seal::Sealer;
 /// A technician who holds something down and is not heard for so long is believed gone: everything is let go of.
 /// The session itself goes on, for the network may come back.
 pub const SILENCE_US: u64 = 3_000_000;
+
+/// A technician who owes an answer and is not heard for so long is silent: the user is told. Longer than the technician's
+/// own [`SILENCE_US`], after which nothing more is clicked into a silent line: on this side nothing depends on it.
+pub const TECHNICIAN_SILENT_US: u64 = 5_000_000;
+
+/// While nothing happens on either side, the technician pings this often: for a hundred bytes the user learns within some
+/// 15 s that nobody watches, and the technician within some 13 s that the picture is old.
+pub const PING_AT_REST_US: u64 = 10_000_000;
 
 /// Longest piece of a picture update in one record, in bytes: small enough that input and control, on other
 /// streams, never wait behind it for long, large enough that the 64 bytes around it do not matter.

@@ -17,8 +17,11 @@ use crate::now::Now;
 /// time; a busy disk's hiccup or a packet that is lost twice stay below, and a disk that takes longer does not
 /// keep up.
 pub const LIMIT_US: u64 = 3_000_000;
-/// Frozen for so long, in µs, it does not come back: 30 s, as long as a silent link is waited for.
+/// Frozen for so long, in µs, it does not come back: 30 s, in which nothing but the line's silence is not counted.
 pub const GIVE_UP_US: u64 = 30_000_000;
+/// Longer without a word from anyone is the line's silence and not a slow disk's, in µs: the technician says something each
+/// [`super::PING_AT_REST_US`] at least.
+const LINE_US: u64 = super::PING_AT_REST_US + 2_000_000;
 /// Goes on when nothing without a receipt is older than 1 s: not at the very limit, or it would stop again at once.
 const THAW_US: u64 = 1_000_000;
 /// Records within 0.1 s share a mark, with the age of the first.
@@ -65,6 +68,8 @@ pub struct Receipts {
     marks: VecDeque<Mark>,
     heard_us: u64,
     frozen_us: Option<u64>,
+    /// Of the time since then, what the line was silent.
+    silent_us: u64,
 }
 
 impl Receipts {
@@ -79,6 +84,7 @@ impl Receipts {
             marks: VecDeque::new(),
             heard_us: now.mono_us,
             frozen_us: None,
+            silent_us: 0,
         }
     }
 
@@ -93,6 +99,7 @@ impl Receipts {
 
     /// Something came from the relay.
     pub fn heard(&mut self, now: Now) {
+        self.silent_us += now.mono_us.saturating_sub(self.heard_us + LINE_US);
         self.heard_us = now.mono_us;
     }
 
@@ -147,9 +154,15 @@ impl Receipts {
     /// `mono_us` at which [`Receipts::poll`] wants to be called; `None` while nothing lacks a receipt.
     pub fn due_us(&self) -> Option<u64> {
         match self.frozen_us {
-            Some(since) => Some(since + GIVE_UP_US),
+            Some(since) => self.give_up_us(since),
             None => self.marks.front().map(|mark| mark.since_us + LIMIT_US),
         }
+    }
+
+    /// When it is given up; `None` while the line is silent before that.
+    fn give_up_us(&self, since: u64) -> Option<u64> {
+        let at = since + GIVE_UP_US + self.silent_us;
+        (at <= self.heard_us + LINE_US).then_some(at)
     }
 
     pub fn poll(&mut self, now: Now) -> Option<Turn> {
@@ -157,14 +170,16 @@ impl Receipts {
         let older = |limit: u64| oldest.is_some_and(|since| now.mono_us >= since + limit);
         match self.frozen_us {
             None if older(LIMIT_US) => {
-                self.frozen_us = Some(now.mono_us);
+                (self.frozen_us, self.silent_us) = (Some(now.mono_us), 0);
                 Some(Turn::Frozen)
             }
             Some(_) if !older(THAW_US) => {
                 self.frozen_us = None;
                 Some(Turn::Thawed)
             }
-            Some(since) if now.mono_us >= since + GIVE_UP_US => Some(Turn::GivenUp),
+            Some(since) if self.give_up_us(since).is_some_and(|at| now.mono_us >= at) => {
+                Some(Turn::GivenUp)
+            }
             _ => None,
         }
     }

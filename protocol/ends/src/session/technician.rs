@@ -15,7 +15,8 @@ use super::early::{self, Heard};
 use super::echo::OwnMoves;
 use super::held::Held;
 use super::lanes::{AgentSays, Lanes, Outgoing, Says, TechnicianSays};
-use super::{bye, seal};
+use super::silence::Silence;
+use super::{SILENCE_US, bye, seal};
 use crate::content::{Control, Input, Scene};
 use crate::handshake::Established;
 use crate::now::Now;
@@ -39,6 +40,12 @@ pub enum TechnicianEffect {
     },
     /// The agent dropped input; tell the technician why.
     Refused(String),
+    /// The agent is not heard any more: what is on the screen is old, and input is not taken.
+    Silent,
+    /// The agent is heard again, after so many microseconds.
+    Back {
+        silent_us: u64,
+    },
     /// The ends do not agree on what was sent, in these words; for the log.
     Disputed(String),
     /// Microseconds to the agent and back.
@@ -70,6 +77,7 @@ pub struct TechnicianSession {
     pings: u64,
     held: Held,
     own_moves: OwnMoves,
+    silence: Silence,
     over: bool,
     effects: VecDeque<TechnicianEffect>,
 }
@@ -102,6 +110,7 @@ impl TechnicianSession {
             pings: 0,
             held: Held::default(),
             own_moves: OwnMoves::default(),
+            silence: Silence::new(SILENCE_US, None, now),
             over: false,
             effects: own.into_iter().map(TechnicianEffect::Repeat).collect(),
         }
@@ -132,6 +141,7 @@ impl TechnicianSession {
         if let Err(dispute) = self.proof.arrived(lane, header.time_us, now) {
             self.dispute(&dispute, now);
         }
+        self.heard(now);
     }
 
     /// The agent's checkpoint. One that does not say what arrived ends the session.
@@ -149,6 +159,38 @@ impl TechnicianSession {
             }
             Err(dispute) => self.dispute(&dispute, now),
         }
+        self.heard(now);
+    }
+
+    /// The agent was heard.
+    fn heard(&mut self, now: Now) {
+        if let Some(silent_us) = self.silence.heard(self.proof.is_answered(), now)
+            && !self.over
+        {
+            self.effects.push_back(TechnicianEffect::Back { silent_us });
+        }
+    }
+
+    /// `mono_us` at which the agent was last heard.
+    pub fn heard_us(&self) -> u64 {
+        self.silence.heard_us()
+    }
+
+    /// The agent is not heard any more.
+    pub fn is_silent(&self) -> bool {
+        self.silence.is_silent()
+    }
+
+    /// Notices that the agent is silent. To be called after whatever happened; gives the `mono_us` at which it wants to be
+    /// called again.
+    pub fn listen(&mut self, now: Now) -> Option<u64> {
+        if self.over {
+            return None;
+        }
+        if self.silence.poll(self.proof.is_answered(), now) {
+            self.effects.push_back(TechnicianEffect::Silent);
+        }
+        self.silence.timeout_us()
     }
 
     fn dispute(&mut self, dispute: &Dispute, now: Now) {
@@ -207,9 +249,11 @@ impl TechnicianSession {
         self.say_while_open(&Control::AskFacts, now);
     }
 
-    /// Points there, or draws.
+    /// Points there, or draws; not while the agent is silent, for it would show on another picture.
     pub fn mark(&mut self, points: Vec<(i32, i32)>, now: Now) {
-        self.say_while_open(&Control::Mark { points }, now);
+        if !self.is_silent() {
+            self.say_while_open(&Control::Mark { points }, now);
+        }
     }
 
     /// The closing note.
@@ -254,10 +298,12 @@ impl TechnicianSession {
         self.effects.push_back(TechnicianEffect::Control(record));
     }
 
-    /// The record of an input, for the input lane; `None` when control is not allowed. (The agent checks again.)
+    /// The record of an input, for the input lane; `None` when control is not allowed, or while the agent is silent: a
+    /// click that lands half a minute late hits something else. (The agent checks again.)
     pub fn input(&mut self, input: &Input, now: Now) -> Option<Vec<u8>> {
-        let allowed = !self.over && self.allowed.contains(Capability::Control);
-        allowed.then(|| self.input_unchecked(input, now))
+        let may = !self.over && self.allowed.contains(Capability::Control);
+        let sensible = !self.is_silent() || *input == Input::ReleaseAll;
+        (may && sensible).then(|| self.input_unchecked(input, now))
     }
 
     /// As [`TechnicianSession::input`], whatever is allowed: what a hostile technician would send.

@@ -101,6 +101,86 @@ fn without_a_live_grant_nothing_acts() {
     });
 }
 
+/// What each says on its control lane reaches the other at this moment, and so do checkpoints; the effects left over.
+fn exchange(
+    agent: &mut AgentSession,
+    technician: &mut TechnicianSession,
+    now: Now,
+) -> (Vec<AgentEffect>, Vec<TechnicianEffect>) {
+    let (mut of_agent, mut of_technician) = (Vec::new(), Vec::new());
+    loop {
+        let (down, up) = (agent.poll_effect(), technician.poll_effect());
+        if down.is_none() && up.is_none() {
+            break;
+        }
+        match down {
+            Some(AgentEffect::Control(record)) => {
+                technician.handle_record(Class::Control, &record, now);
+            }
+            other => of_agent.extend(other),
+        }
+        match up {
+            Some(TechnicianEffect::Control(record)) => {
+                agent.handle_record(Class::Control, &record, now);
+            }
+            other => of_technician.extend(other),
+        }
+    }
+    if let Some(signed) = agent.checkpoint(now) {
+        technician.handle_checkpoint(&signed, now);
+    }
+    if let Some(signed) = technician.checkpoint(now) {
+        agent.handle_checkpoint(&signed, now);
+    }
+    (of_agent, of_technician)
+}
+
+#[test]
+fn what_was_done_into_a_long_silence_is_not_done_later() {
+    let mut pair = plan().of_tier(3).meet();
+    let (agent, technician) = pair.establish(all());
+    let receipt = pair.org.receipt_for(agent.manifest, 100);
+    let mut agent = AgentSession::new(&agent, START);
+    let mut technician = TechnicianSession::new(&technician, START);
+    agent.handle_receipt(&receipt, START);
+    let press = |technician: &mut TechnicianSession, ms| technician.input(&KEY, START.after_ms(ms));
+    let first = press(&mut technician, 0).unwrap();
+    agent.handle_record(Class::Input, &first, START);
+    let (seen, _) = exchange(&mut agent, &mut technician, START.after_ms(1_000));
+    assert_eq!(acts(&seen), 1);
+    assert_eq!(
+        technician.listen(START.after_ms(1_000)),
+        None,
+        "all is answered"
+    );
+    // The line breaks.
+    let held_back = press(&mut technician, 2_000).unwrap();
+    let until = technician.listen(START.after_ms(2_000));
+    assert_eq!(until, Some(START.after_ms(5_000).mono_us));
+    technician.listen(START.after_ms(5_000));
+    assert_eq!(technician.poll_effect(), Some(TechnicianEffect::Silent));
+    assert!(press(&mut technician, 5_100).is_none());
+    let let_go = technician.input(&Input::ReleaseAll, START.after_ms(5_200));
+    agent.listen(START.after_ms(16_000));
+    assert!(matches!(effects(&mut agent)[..], [AgentEffect::Silent]));
+    // It is back.
+    let back = START.after_ms(40_000);
+    agent.handle_record(Class::Input, &held_back, back);
+    agent.handle_record(Class::Input, &let_go.unwrap(), back);
+    let (seen, told) = exchange(&mut agent, &mut technician, back);
+    assert_eq!(acts(&seen), 1, "only the letting go: {seen:?}");
+    assert_eq!(drops(&seen), 1);
+    let silent_us = 39_000_000;
+    let back_again = |effect: &AgentEffect| matches!(effect, AgentEffect::Back { silent_us: us } if *us == silent_us);
+    assert!(seen.iter().any(back_again), "{seen:?}");
+    let refused = TechnicianEffect::Refused(super::agent::TOO_LATE.to_owned());
+    assert!(told.contains(&refused), "{told:?}");
+    assert!(told.contains(&TechnicianEffect::Back { silent_us }));
+    let fresh = press(&mut technician, 40_100).unwrap();
+    agent.handle_record(Class::Input, &fresh, START.after_ms(40_120));
+    assert_eq!(acts(&effects(&mut agent)), 1);
+}
+
 const TERMINAL: Lane = Lane(FIRST_TERMINAL);
 
 fn open() -> TechnicianSays {

@@ -26,7 +26,7 @@ use super::picture::Picture;
 use super::strip::Strip;
 use super::{Did, Ended, Options, WindowError, cursor, keys};
 use crate::pure::area::{Rect, rect};
-use crate::pure::compose;
+use crate::pure::compose::{self, Overlay};
 use crate::pure::fit::View;
 use crate::pure::keymap::symbol;
 use crate::pure::panels::Panels;
@@ -35,6 +35,9 @@ use crate::pure::pen::Pen;
 
 /// Size of the window until the remote screen's is known.
 const FIRST_SIZE: PhysicalSize<u32> = PhysicalSize::new(1280, 800);
+
+/// Of 255, how much a picture that is not live is covered: it can be read, and nobody takes it for live.
+const VEIL: u8 = 190;
 
 /// The window and everything in it.
 pub(super) struct App {
@@ -74,6 +77,8 @@ struct Open {
     transport_shows: bool,
     /// Lies over the picture while it may not be seen.
     cover: Strip,
+    /// Lies over the picture while it is not live.
+    veil: Strip,
     end: Option<Strip>,
     floats: Floats,
     docked: Docked,
@@ -138,6 +143,7 @@ impl App {
             transport: Strip::new(),
             transport_shows: !self.full_screen,
             cover: Strip::new(),
+            veil: Strip::new(),
             end: None,
             floats: Floats::new(),
             docked: Docked::new(),
@@ -174,7 +180,12 @@ impl App {
         let Some(notes) = self.shared.notes() else {
             return;
         };
+        let silent = |notes: &Notes| notes.bar.silence.is_some();
+        let veiled = silent(&self.notes) || silent(&notes);
         self.notes = notes;
+        if let Some(open) = self.open.as_mut().filter(|_| veiled) {
+            open.picture.damage(open.veil.place());
+        }
         if self.notes.close {
             self.quit(event_loop, Ok(Ended::Told));
         }
@@ -258,6 +269,12 @@ impl App {
         let Some(stage) = shared.stage() else {
             return;
         };
+        let silent = self.notes.bar.silence.is_some() && open.end.is_none();
+        let veil = Overlay {
+            opacity: VEIL,
+            ..open.veil.overlay()
+        };
+        let veil = Some(veil).filter(|_| silent && !blind);
         let overlays = [
             Some(&open.cover).filter(|_| blind),
             Some(&open.bar).filter(|_| open.bar_shows),
@@ -265,7 +282,9 @@ impl App {
             open.end.as_ref(),
         ];
         let floats = open.floats.overlays().filter(|_| open.end.is_none());
-        let overlays: Vec<_> = floats
+        let overlays: Vec<_> = veil
+            .into_iter()
+            .chain(floats)
             .chain(open.docked.overlays(&self.panels))
             .chain(overlays.into_iter().flatten().map(Strip::overlay))
             .collect();

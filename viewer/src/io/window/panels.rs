@@ -9,6 +9,7 @@ use sightline_ui::{Palette, palette};
 use super::{Bar, ReplayAct};
 use crate::pure::fit::{Choice, Scale, View};
 use crate::pure::panels::{Panel, Panels};
+use crate::pure::silence::Silence;
 
 /// Height of the bar, in points.
 pub(super) const BAR_HEIGHT: f64 = 28.0;
@@ -89,11 +90,13 @@ fn names(ui: &mut Ui, colours: &Palette, state: &BarState) {
         };
         chip(ui, word, colours.raised, text);
     }
-    // What is left of the bar goes to what the user said, to the note, or else to who looks: the one text that may be cut short.
+    // What is left of the bar goes to the silence, to what the user said, to the note, or else to who looks: the one text
+    // that may be cut short.
     let said = state.panels.chat.newest_unread();
     let said = said.filter(|_| !state.replay);
     let said = said.map(|said| format!("{}: {said}", bar.user));
-    let last = match said.as_ref().or(bar.note.as_ref()) {
+    let silence = bar.silence.map(|silence| silence.short(&bar.user));
+    let last = match silence.as_ref().or(said.as_ref()).or(bar.note.as_ref()) {
         Some(note) => RichText::new(note).color(colours.caution),
         None => RichText::new(technician).color(colours.weak),
     };
@@ -292,6 +295,25 @@ fn recording_mark(ui: &mut Ui, colours: &Palette) {
     ui.painter().circle_filled(dot, 3.5, colours.danger);
     let text = Rect::from_min_max(egui::pos2(place.left() + 14.0, place.top()), place.max);
     write(ui, text, "REC", &font, colours.text);
+}
+
+/// Lies over a picture that is not live: since when, and what that means. Its ground darkens what is under it.
+pub(super) fn silent(ui: &mut Ui, user: &str, silence: Silence) {
+    let colours = palette(ui.ctx());
+    let ground = Frame::new().fill(Color32::BLACK);
+    CentralPanel::default().frame(ground).show(ui, |ui| {
+        let area = ui.max_rect();
+        let width = (area.width() - 32.0).clamp(120.0, 560.0);
+        let place = Rect::from_center_size(area.center(), vec2(width, 90.0));
+        let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(place));
+        inner.vertical_centered(|ui| {
+            let short = RichText::new(silence.short(user)).size(19.0).strong();
+            ui.label(short.color(colours.caution));
+            ui.add_space(6.0);
+            let meaning = RichText::new(silence.meaning()).size(14.0);
+            ui.label(meaning.color(Color32::WHITE));
+        });
+    });
 }
 
 /// The sentence that says why it is over, and a button.

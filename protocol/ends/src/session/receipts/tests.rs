@@ -140,6 +140,9 @@ fn thirty_seconds_frozen_end_the_session() {
     let mut scene = scene();
     scene.moves(START);
     scene.run_until(START.after_ms(3_000));
+    for second in [10, 20, 30] {
+        assert!(!scene.moves(START.after_ms(second * 1_000)), "frozen");
+    }
     let end = START.mono_us + LIMIT_US + GIVE_UP_US;
     assert_eq!(scene.agent.poll_receipt_us(), Some(end));
     scene.run_until(START.after_ms(32_999));
@@ -147,6 +150,31 @@ fn thirty_seconds_frozen_end_the_session() {
     scene.agent.keep_up(START.after_ms(33_000));
     assert_eq!(scene.ends_with(), Some(CloseCode::NoReceipt));
     assert_eq!(scene.agent.poll_receipt_us(), None);
+}
+
+#[test]
+fn the_lines_silence_is_not_the_disks() {
+    for recovers in [true, false] {
+        let mut scene = scene();
+        scene.moves(START);
+        assert!(froze(&scene.run_until(START.after_ms(3_000))));
+        assert!(scene.run_until(START.after_ms(100_000)).is_empty());
+        assert_eq!(scene.agent.poll_receipt_us(), None, "nobody is heard");
+        if recovers {
+            scene.receipt(1, START.after_ms(100_000));
+            assert!(scene.moves(START.after_ms(100_050)));
+            continue;
+        }
+        for second in [100, 110, 120] {
+            assert!(!scene.moves(START.after_ms(second * 1_000)), "frozen");
+        }
+        let given_up = scene.run_until(START.after_ms(121_000));
+        let given_up = given_up.last();
+        assert!(
+            matches!(given_up, Some(AgentEffect::Over(CloseCode::NoReceipt))),
+            "{given_up:?}"
+        );
+    }
 }
 
 #[test]

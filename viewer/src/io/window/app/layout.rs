@@ -88,6 +88,7 @@ impl App {
         open.docked.place(&self.panels, &places, scale);
         open.picture.set_room(places.picture);
         open.cover.set_place(places.picture, scale);
+        open.veil.set_place(places.picture, scale);
         open.room = room;
         self.show_strips();
     }
@@ -152,6 +153,12 @@ impl App {
                 .run(|ui| docked::cover(ui, &self.panels, &self.notes.bar.user))
         {
             open.picture.damage(changed);
+        }
+        if let Some(silence) = self.notes.bar.silence.filter(|_| !blind) {
+            let user = &self.notes.bar.user;
+            if let Some(changed) = open.veil.run(|ui| panels::silent(ui, user, silence)) {
+                open.picture.damage(changed);
+            }
         }
         if self.options.replay {
             let playback = &self.notes.playback;
