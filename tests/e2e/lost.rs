@@ -106,6 +106,10 @@ fn a_line_that_was_silent_for_long_comes_back_to_the_same_session() -> anyhow::R
     side_by_side(&[
         ("a person", broken::a_person_comes_back_to_the_same_session),
         ("commands", broken::files_and_terminals_go_on_by_themselves),
+        (
+            "who waits",
+            broken::who_waits_for_a_technician_gets_a_new_code_when_the_relay_is_back,
+        ),
     ])
 }
 

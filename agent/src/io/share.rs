@@ -1,14 +1,16 @@
 //! `sightline-agent share`: a code, a technician, consent, a session.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
 use sightline_ends::code::SessionCode;
 use sightline_ends::handshake::{AgentSetup, Established};
-use sightline_link::Broker;
+use sightline_ends::rng::Randomness;
+use sightline_link::{Broker, Link};
 use sightline_program::clock::{Chance, Clock, local_day};
 use sightline_program::history::{Beginning, Consent, History, Moment, Who};
 use sightline_program::report::Report;
@@ -24,6 +26,7 @@ use super::home::Home;
 use super::session::{self, SessionSetup};
 use super::stop::Stop;
 use crate::platform::{self, Backend, Prompt};
+use crate::pure::backoff;
 
 /// What the user chose.
 #[derive(Clone, Debug)]
@@ -33,6 +36,12 @@ pub struct ShareOptions {
     pub countdown_s: u32,
     pub backend: Backend,
 }
+
+/// For so long the relay is tried again, and no longer: as long as a code is good. Who still waits then has gone away.
+const CONNECTS_AGAIN: Duration = Duration::from_secs(600);
+
+/// A relay that is not heard for so long may be gone: the user hears of it before it is known.
+const RELAY_SILENT: Duration = Duration::from_secs(5);
 
 /// Wrong guesses after which no new code is made: one may be a slip, three are somebody trying.
 const WRONG_GUESSES: u32 = 3;
@@ -98,9 +107,50 @@ pub async fn run(home: &Home, options: ShareOptions, report: Report) -> anyhow::
             return Ok(error.code());
         }
     };
-    let code = share.share(&mut broker).await;
-    broker.leave(code).await;
-    Ok(code)
+    loop {
+        let code = share.share(&mut broker).await;
+        let ended = !is_lost(code) || share.wishes.is_none();
+        broker.leave(code).await;
+        if ended {
+            return Ok(code);
+        }
+        broker = match share.connect_again(code).await {
+            Ok(broker) => broker,
+            Err(code) => return Ok(code),
+        };
+    }
+}
+
+/// Whether the relay is gone, and may come back.
+fn is_lost(code: CloseCode) -> bool {
+    use CloseCode::{LinkLost, Quota, RelayStopping, RelayUnreachable};
+    matches!(code, LinkLost | Quota | RelayStopping | RelayUnreachable)
+}
+
+/// Tells the user when the relay is not heard, and when it is again. Never ends.
+async fn tell_silence(link: &Link, report: Report) -> Infallible {
+    let mut told = false;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let silence = link.silence().filter(|silence| *silence >= RELAY_SILENT);
+        match (silence, told) {
+            (Some(silence), false) => {
+                let facts = json!({ "silent_ms": silence.as_millis() as u64 });
+                let seconds = silence.as_secs();
+                let words = format!(
+                    "No word from the relay for {seconds} s: nobody can use the code until it is back."
+                );
+                report.say("relay_silent", facts, words);
+                told = true;
+            }
+            (None, true) if link.silence().is_none() => {
+                let words = "The relay is heard again. The code is still good.";
+                report.say("relay_back", json!({}), words);
+                told = false;
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Hears signals on a thread of its own: the user can stop whatever the session's is busy with.
@@ -132,6 +182,47 @@ fn spawn_signals(stop: &Stop) -> std::io::Result<()> {
 }
 
 impl Share<'_> {
+    /// Tries until the relay is there again, the user gives up, or it has been too long.
+    async fn connect_again(&mut self, why: CloseCode) -> Result<Broker, CloseCode> {
+        let facts = json!({ "reason": why.sentence() });
+        let words = "The connection to the relay was lost. The code that was shown is not valid any more. Trying to connect again; \
+                     there will be a new code. Ctrl-C to stop.";
+        self.report.say("relay_lost", facts, words);
+        let until = Instant::now() + CONNECTS_AGAIN;
+        let Some(wishes) = &mut self.wishes else {
+            return Err(why);
+        };
+        let (relay, key) = (&self.bundle.relay, &self.key);
+        for tries in 0.. {
+            let mut chance = [0];
+            Chance::default().fill(&mut chance);
+            let trying = async {
+                tokio::time::sleep(backoff::wait(tries, chance[0])).await;
+                Broker::connect(relay, key, None).await
+            };
+            let tried = tokio::select! {
+                stopped = wishes.recv() => return Err(stopped.unwrap_or(CloseCode::StoppedByUser)),
+                tried = trying => tried,
+            };
+            match tried {
+                Ok(broker) => {
+                    let words = "The relay is there again. Here is a new code.";
+                    self.report
+                        .say("code_replaced", json!({ "reason": why.sentence() }), words);
+                    return Ok(broker);
+                }
+                Err(error) if is_lost(error.code()) && Instant::now() < until => {
+                    tracing::debug!("try {tries}: {error}");
+                }
+                Err(error) => {
+                    tracing::error!("{error}");
+                    return Err(error.code());
+                }
+            }
+        }
+        Err(why)
+    }
+
     /// Codes until one leads to a session or there is no more sense in it.
     async fn share(&mut self, broker: &mut Broker) -> CloseCode {
         let mut wrong = 0;
@@ -183,7 +274,9 @@ impl Share<'_> {
         let Some(wishes) = &mut self.wishes else {
             return Err(lost(CloseCode::Internal, "no way to stop".into()));
         };
+        let link = broker.link.clone();
         let joining = tokio::select! {
+            never = tell_silence(&link, self.report) => match never {},
             stopped = wishes.recv() => {
                 let _ = broker.release(code.nameplate).await;
                 let code = stopped.unwrap_or(CloseCode::StoppedByUser);

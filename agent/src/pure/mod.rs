@@ -1,5 +1,6 @@
 //! What the agent decides: touches nothing, no clock, no sockets.
 
+pub mod backoff;
 pub mod facts;
 pub mod keymap;
 pub mod pace;

@@ -205,6 +205,8 @@ async fn serve(
                 // The connection's own end says more than its stream's.
                 Ok(None) => return LinkError::Closed(CloseCode::Finished),
                 Err(LinkError::Cut) => return LinkError::Violation("the control stream was cut".into()),
+                // We closed: the link knows why.
+                Err(LinkError::Closed(_)) => return link.closed().await,
                 Err(error) => return error,
             },
             arrived = link.accept() => match arrived {

@@ -10,7 +10,7 @@ use sightline_tests::display::Display;
 use sightline_tests::program::run;
 use sightline_tests::proxy::Proxy;
 use sightline_tests::stage::Stage;
-use sightline_tests::world::{SOON, Setting, World, free_address};
+use sightline_tests::world::{SOON, Setting, World, free_address, text};
 
 use super::behind_a_proxy;
 
@@ -157,4 +157,36 @@ pub(super) fn files_and_terminals_go_on_by_themselves() -> anyhow::Result<()> {
     holder.process.signal(rustix::process::Signal::INT)?;
     assert_eq!(agent.ends(SOON)?.0, 0);
     is_whole(&mut world)
+}
+
+/// From a relay's end until who waits behind it knows for sure.
+const KNOWN: Duration = Duration::from_secs(60);
+
+pub(super) fn who_waits_for_a_technician_gets_a_new_code_when_the_relay_is_back()
+-> anyhow::Result<()> {
+    let mut stage = Stage::set()?;
+    let mut agent = stage.world.share(&stage.user, &[])?;
+    let dead = agent.code.clone();
+    stage.world.relay.process.0.kill()?;
+    let killed = Instant::now();
+    agent.terminal.events.wait("relay_silent", KNOWN)?;
+    eprintln!("a dead relay was noticed after {:?}", killed.elapsed());
+    agent.terminal.events.wait("relay_lost", KNOWN)?;
+    eprintln!("and given up after {:?}", killed.elapsed());
+    thread::sleep(Duration::from_secs(2));
+    stage.world.restart_relay()?;
+    let back = Instant::now();
+    agent.terminal.events.wait("code_replaced", KNOWN)?;
+    agent.code = text(&agent.terminal.events.wait("code", SOON)?, "code")?;
+    eprintln!("a new code after {:?}", back.elapsed());
+    assert_ne!(agent.code, dead);
+    let mut viewer = stage
+        .world
+        .connect(&stage.technician, &agent.code.clone(), &[])?;
+    agent.answer("y")?;
+    agent.terminal.events.wait("granted", SOON)?;
+    viewer.events.wait("granted", SOON)?;
+    agent.terminal.signal(rustix::process::Signal::INT)?;
+    assert_eq!(agent.ends(SOON)?.0, 0);
+    Ok(())
 }
