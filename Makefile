@@ -12,6 +12,8 @@ demo: setup
 test: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny > /dev/null; then $(CARGO) deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: what the programs are made of is not checked."; fi
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
 
