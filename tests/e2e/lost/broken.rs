@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use sightline_protocol::id::Digest;
 use sightline_tests::display::Display;
+use sightline_tests::letters::keep;
 use sightline_tests::program::run;
 use sightline_tests::proxy::Proxy;
 use sightline_tests::stage::Stage;
@@ -54,7 +55,8 @@ pub(super) fn a_person_comes_back_to_the_same_session() -> anyhow::Result<()> {
     agent.terminal.events.wait("line_silent", TOLD)?;
     eprintln!("the user was told after {:?}", broken.elapsed());
     stage.type_line("not sent")?;
-    keep_pictures(&stage, "silent")?;
+    keep(&stage.user, "silent-user")?;
+    keep(&stage.technician, "silent-technician")?;
     until(broken, BREAK);
     // Meanwhile the user's screen has changed.
     let red = ["-bg", "#ff0000", "-geometry", "60x12+300+420", "-T", "red"];
@@ -83,21 +85,6 @@ fn is_red(display: &Display) -> anyhow::Result<bool> {
     Ok(screen.pixels.iter().filter(red).count() > 10_000)
 }
 
-/// For those who want to see it.
-fn keep_pictures(stage: &Stage, name: &str) -> anyhow::Result<()> {
-    let Some(folder) = std::env::var_os("SIGHTLINE_PICTURES") else {
-        return Ok(());
-    };
-    let folder = std::path::PathBuf::from(folder);
-    let save = |display: &Display, who| -> anyhow::Result<()> {
-        display
-            .screenshot()?
-            .save(&folder.join(format!("{name}-{who}.png")))
-    };
-    save(&stage.user, "user")?;
-    save(&stage.technician, "technician")
-}
-
 /// Bytes of the file that is under way when the line breaks.
 const FILE: usize = 6 << 20;
 
@@ -108,8 +95,7 @@ pub(super) fn files_and_terminals_go_on_by_themselves() -> anyhow::Result<()> {
     let mut world = World::with(Setting {
         announced: Some(proxy.address()),
         listen: Some(listen),
-        tier: Some(3),
-        ..Setting::default()
+        ..Setting::everything()
     })?;
     let (mut agent, mut holder) = world.held(&user, &["--ask", "view,shell,files"])?;
     let shell = [
