@@ -52,7 +52,7 @@ impl Late {
 
     /// A record sealed at `time_us` of its author came.
     pub fn arrived(&mut self, time_us: u64, now: Now) {
-        let offset = now.mono_us as i64 - time_us as i64;
+        let offset = signed(now.mono_us).saturating_sub(signed(time_us));
         self.offset_us = Some(self.offset_us.map_or(offset, |known| known.min(offset)));
     }
 
@@ -61,10 +61,9 @@ impl Late {
         if self.barrier.is_some() || time_us < self.fresh_us {
             return Verdict::Late;
         }
-        let sealed_us = time_us as i64 + self.offset_us.unwrap_or(i64::MAX / 2);
-        let late = self
-            .back_us
-            .is_some_and(|back| sealed_us + (LATE_US as i64) < back as i64);
+        let sealed_us = signed(time_us).saturating_add(self.offset_us.unwrap_or(i64::MAX));
+        let in_time_us = sealed_us.saturating_add(signed(LATE_US));
+        let late = self.back_us.is_some_and(|back| in_time_us < signed(back));
         if !late {
             return Verdict::InTime;
         }
@@ -83,9 +82,14 @@ impl Late {
         };
         self.fresh_us = time_us;
         // It cannot have answered before it was asked: its clock stood still, or is slower than ours.
-        let least = barrier.sent_us as i64 - time_us as i64;
+        let least = signed(barrier.sent_us).saturating_sub(signed(time_us));
         self.offset_us = self.offset_us.map(|known| known.max(least));
     }
+}
+
+/// An author may say any time.
+fn signed(us: u64) -> i64 {
+    i64::try_from(us).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -110,6 +114,21 @@ mod tests {
         late.heard(at(came_ms));
         late.arrived(theirs(sealed_ms), at(came_ms));
         late.judge(theirs(sealed_ms), at(came_ms))
+    }
+
+    #[test]
+    fn any_time_can_be_judged() {
+        for times in [[0, u64::MAX], [u64::MAX, 0], [1 << 63, 1]] {
+            let mut late = after_a_key();
+            for (n, time_us) in (1..).zip(times) {
+                let now = at(n * 10_000);
+                late.heard(now);
+                late.arrived(time_us, now);
+                if let Verdict::LateAndAsk(number) = late.judge(time_us, now) {
+                    late.answered(number, time_us);
+                }
+            }
+        }
     }
 
     fn after_a_key() -> Late {
