@@ -249,7 +249,7 @@ impl AgentSession {
         self.silence.heard_us()
     }
 
-    /// The technician was told to be silent.
+    /// The technician is not heard any more.
     pub fn is_silent(&self) -> bool {
         self.silence.is_silent()
     }
