@@ -4,9 +4,10 @@ CARGO ?= cargo
 
 .PHONY: demo test bench build setup fmt
 
+# Run as it was built: `cargo run -p` would choose other features, and build much of it once more.
 demo: setup
 	$(CARGO) build --release --workspace --bins
-	$(CARGO) run --release --quiet -p sightline-tests --bin sightline-demo
+	@"$${CARGO_TARGET_DIR:-target}/release/sightline-demo"
 
 # The programs first: the end-to-end tests start them.
 test: setup
